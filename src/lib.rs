@@ -1,1 +1,13 @@
-//! placeholder
+//! Streams recipient lists of any size into size-capped High Volume SMS batches, in constant memory.
+
+pub mod encode;
+mod envelope;
+mod error;
+pub mod input;
+mod message;
+mod position;
+
+pub use crate::envelope::{Dialect, Envelope};
+pub use crate::error::{Error, ErrorKind, HeaderError, JsonError, RecordError};
+pub use crate::message::{MAX_TEXT_UNITS, Message, PhoneNumber, PhoneNumberError, Text, TextError};
+pub use crate::position::Position;

@@ -1,0 +1,212 @@
+//! What can go wrong, and where.
+
+use std::io;
+
+use crate::message::{PhoneNumberError, TextError};
+use crate::position::Position;
+
+/// What went wrong; small to carry, because the details are boxed.
+///
+/// Its text says what and where. It never holds a message text, a whole phone number or a credential.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<ErrorKind>);
+
+impl Error {
+    /// The details.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// The details, by value.
+    #[must_use]
+    pub fn into_kind(self) -> ErrorKind {
+        *self.0
+    }
+
+    /// Where in the input it is, if it has a place there.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        match *self.0 {
+            ErrorKind::Record { position, .. } | ErrorKind::Header { position, .. } => {
+                Some(position)
+            }
+            _ => None,
+        }
+    }
+
+    /// A record that cannot become a message, or not a message of this envelope.
+    #[cold]
+    pub(crate) fn record(position: Position, fault: impl Into<RecordError>) -> Self {
+        let fault = fault.into();
+        ErrorKind::Record { position, fault }.into()
+    }
+}
+
+impl<K: Into<ErrorKind>> From<K> for Error {
+    #[cold]
+    fn from(kind: K) -> Self {
+        Self(Box::new(kind.into()))
+    }
+}
+
+/// The kinds of [`Error`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// One record is at fault. Its neighbours are not: it can be passed over.
+    #[error("{position}: {fault}")]
+    Record {
+        /// The record's place; its byte is the fault's own where that is known.
+        position: Position,
+        /// What is wrong with it.
+        fault: RecordError,
+    },
+    /// The header of a CSV input is at fault, and so the whole input.
+    #[error("{position}: {fault}")]
+    Header {
+        /// The header's place.
+        position: Position,
+        /// What is wrong with it.
+        fault: HeaderError,
+    },
+    /// A phone number outside of an input, such as the sender's.
+    #[error(transparent)]
+    PhoneNumber(#[from] PhoneNumberError),
+    /// A text outside of an input, such as the default text.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// The byte limit cannot hold the smallest possible batch.
+    #[error(
+        "a limit of {max_bytes} bytes cannot hold one message: the smallest batch with this sender and default text takes {needed} bytes"
+    )]
+    LimitTooSmall {
+        /// The limit asked for, in bytes.
+        max_bytes: u64,
+        /// What the smallest batch takes, in bytes.
+        needed: u64,
+    },
+    /// Reading the input failed.
+    #[error("cannot read the input at byte {byte}: {source}")]
+    Read {
+        /// How many bytes had been read before.
+        byte: u64,
+        /// The operating system's word.
+        source: io::Error,
+    },
+}
+
+/// Why a record cannot become a message. It never holds what stands in the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The recipient is no phone number in E.164 form.
+    #[error(transparent)]
+    PhoneNumber(#[from] PhoneNumberError),
+    /// The text is none that the API takes.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// There is no recipient in the record.
+    #[error("no recipient: the field is missing, null or empty")]
+    NoRecipient,
+    /// More than one recipient: the API takes one number a message.
+    #[error("{0} recipients in one message: the API takes one")]
+    ManyRecipients(usize),
+    /// Neither the message nor the envelope has a text.
+    #[error("no text: the record has none, and there is no default text")]
+    NoText,
+    /// Longer than [`MAX_RECORD_BYTES`](crate::input::MAX_RECORD_BYTES).
+    #[error("the record is longer than {max} bytes")]
+    TooLong {
+        /// The most bytes of a record.
+        max: usize,
+    },
+    /// It is not UTF-8.
+    #[error("the record is not UTF-8")]
+    Utf8,
+    /// Not JSON.
+    #[error("not JSON: {0}")]
+    Json(JsonError),
+    /// The line holds some other JSON than an object.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// A key that counts stands in the object twice.
+    #[error("the key of the recipient or of the text stands in the object twice")]
+    DuplicateKey,
+    /// The recipient is neither a string nor an array of strings.
+    #[error("the recipient is neither a string nor an array of strings")]
+    RecipientType,
+    /// The text is not a string.
+    #[error("the text is not a string")]
+    TextType,
+    /// A CSV record with another number of fields than the header.
+    #[error("{found} fields where the header has {expected}")]
+    FieldCount {
+        /// The header's number.
+        expected: usize,
+        /// The record's number.
+        found: usize,
+    },
+    /// A quoted CSV field that does not end before the input does.
+    #[error("a quoted field is not closed before the input ends")]
+    UnclosedQuote,
+    /// The entry does not fit even into a batch of its own.
+    #[error("the message takes {bytes} bytes in a batch of its own, over the limit of {max_bytes}")]
+    EntryTooLarge {
+        /// What the batch would take, in bytes.
+        bytes: u64,
+        /// The limit, in bytes.
+        max_bytes: u64,
+    },
+}
+
+/// What is wrong with a line that is not JSON, in the words of RFC 8259.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// It breaks the grammar.
+    #[error("a syntax error")]
+    Syntax,
+    /// It ends too early.
+    #[error("it ends too early")]
+    Eof,
+    /// Something follows the object.
+    #[error("something follows the object")]
+    Trailing,
+    /// A string is at fault.
+    #[error(transparent)]
+    String(#[from] crate::encode::json::StringError),
+    /// Nested deeper than serde_json follows.
+    #[error("nested too deep")]
+    Depth,
+}
+
+/// Why a CSV header cannot be used. The names of columns are not personal and are shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// No column has the wanted name.
+    #[error("no column is called {wanted}; the header has {found}")]
+    NoColumn {
+        /// The names looked for.
+        wanted: String,
+        /// The header's names.
+        found: String,
+    },
+    /// Two columns have the wanted name.
+    #[error("two columns are called {0}")]
+    TwoColumns(String),
+    /// The header is not UTF-8.
+    #[error("the header is not UTF-8")]
+    Utf8,
+    /// The header is longer than a record may be.
+    #[error("the header is longer than {max} bytes")]
+    TooLong {
+        /// The most bytes of a record.
+        max: usize,
+    },
+    /// A quoted name does not end before the input does.
+    #[error("a quoted name in the header is not closed before the input ends")]
+    UnclosedQuote,
+}
