@@ -177,7 +177,7 @@ pub enum JsonError {
     /// A string is at fault.
     #[error(transparent)]
     String(#[from] crate::encode::json::StringError),
-    /// Nested deeper than serde_json follows.
+    /// Nested deeper than `serde_json` follows.
     #[error("nested too deep")]
     Depth,
 }

@@ -77,7 +77,7 @@ pub(crate) fn scan_string(bytes: &[u8], start: usize) -> Result<Option<usize>, S
             None => return Ok(None),
             Some(b'"') => return Ok(Some(at)),
             Some(b'\\') => {
-                at += escape_len(&bytes[at..]).map_err(|fault| StringError { at, fault })?
+                at += escape_len(&bytes[at..]).map_err(|fault| StringError { at, fault })?;
             }
             Some(_) => {
                 let fault = StringFault::Control;

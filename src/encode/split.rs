@@ -1,0 +1,126 @@
+//! Many batches, each as full as it can be.
+
+use bytes::Bytes;
+
+use crate::encode::{BatchEncoder, ClosedBatch, Limits};
+use crate::envelope::Envelope;
+use crate::error::Error;
+use crate::message::Message;
+
+/// Encodes messages into as many batches as there must be.
+///
+/// No batch is over its limits, and each is as full as it can be: the next entry would not have fitted.
+/// The order of the messages is kept.
+///
+/// ```
+/// use batchcast::encode::{Limits, Push, Splitter};
+/// use batchcast::{Envelope, Message, PhoneNumber, Text};
+///
+/// let envelope = Envelope::new(PhoneNumber::parse("+16505550100")?).with_text(Text::new("Hello")?);
+/// let mut splitter = Splitter::new(&envelope, Limits::default().with_max_bytes(80))?;
+///
+/// let mut bodies = vec![Vec::new()];
+/// for number in ["+14155550100", "+12125550100"] {
+///     match splitter.push(&Message::new(PhoneNumber::parse(number)?))? {
+///         Push::Buffered => {}
+///         Push::Chunk(chunk) => bodies.last_mut().unwrap().extend(chunk),
+///         Push::Batch(closed) => {
+///             bodies.last_mut().unwrap().extend([closed.rest, closed.tail].concat());
+///             bodies.push(Vec::new());
+///         }
+///     }
+/// }
+/// if let Some(closed) = splitter.finish() {
+///     bodies.last_mut().unwrap().extend([closed.rest, closed.tail].concat());
+/// }
+/// assert_eq!(
+///     bodies[1],
+///     br#"{"from":"+16505550100","text":"Hello","messages":[{"to":["+12125550100"]}]}"#
+/// );
+/// # Ok::<(), batchcast::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "what is in it is not sent before it is finished"]
+pub struct Splitter {
+    batch: BatchEncoder,
+}
+
+/// What came of pushing a message.
+#[derive(Debug)]
+#[must_use = "it may hold bytes that are not given again"]
+pub enum Push {
+    /// The message is in the batch; there is nothing to hand on yet.
+    Buffered,
+    /// The message is in the batch, and here are bytes of its body to hand on.
+    Chunk(Bytes),
+    /// The batch was full without the message: here it is, closed. The message is the first of the next.
+    Batch(ClosedBatch),
+}
+
+impl Splitter {
+    /// A splitter for all messages of a send.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitTooSmall`](crate::ErrorKind::LimitTooSmall) if the limit cannot hold the
+    /// smallest message.
+    pub fn new(envelope: &Envelope, limits: Limits) -> Result<Self, Error> {
+        let batch = BatchEncoder::new(envelope, limits)?;
+        Ok(Self { batch })
+    }
+
+    /// The same, with chunks of about `bytes`. The bodies do not depend on it.
+    pub fn with_chunk_bytes(mut self, bytes: usize) -> Self {
+        self.batch = self.batch.with_chunk_bytes(bytes);
+        self
+    }
+
+    /// Encodes a message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Record`](crate::ErrorKind::Record) with the message's position, if it has no text
+    /// and there is no default text, or if it does not fit even into a batch of its own. The message is
+    /// in no batch then; all else is as if it had not been pushed.
+    #[inline]
+    pub fn push(&mut self, message: &Message<'_>) -> Result<Push, Error> {
+        let start = self.batch.write(message)?;
+        if !self.batch.fits() {
+            return self.split(start, message);
+        }
+        self.batch.keep(message.position);
+        if self.batch.chunk_is_full() {
+            return Ok(Push::Chunk(self.batch.take_chunk()));
+        }
+        Ok(Push::Buffered)
+    }
+
+    #[cold]
+    fn split(&mut self, start: usize, message: &Message<'_>) -> Result<Push, Error> {
+        let entry = self.batch.take_back(start, message.position)?;
+        let closed = self.batch.close();
+        self.batch.carry(&entry, message.position);
+        // A batch into which nothing fits behind nothing would have been an error in `take_back`.
+        Ok(closed.map_or(Push::Buffered, Push::Batch))
+    }
+
+    /// The number of the batch that takes the next message if that fits, from 1.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.batch.number()
+    }
+
+    /// The bytes since the last chunk, however few; `None` if there are none. For an input that pauses.
+    #[must_use = "these bytes are not given again"]
+    pub fn flush(&mut self) -> Option<Bytes> {
+        Some(self.batch.take_chunk()).filter(|chunk| !chunk.is_empty())
+    }
+
+    /// Closes the batch as it is; `None` if it is empty. What is pushed then goes into the next one.
+    pub fn close_batch(&mut self) -> Option<ClosedBatch> {
+        self.batch.close()
+    }
+
+    /// Closes the last batch; `None` if it is empty.
+    pub fn finish(mut self) -> Option<ClosedBatch> {
+        self.batch.close()
+    }
+}
