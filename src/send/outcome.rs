@@ -1,0 +1,267 @@
+//! What happened: facts, for the sender to act on and for people to read. What to do about them is
+//! another question.
+
+use std::fmt;
+use std::io;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::encode::Batch;
+use crate::error::Error;
+use crate::position::Position;
+
+/// What became of one batch that was opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The API took it (2xx), and said what it rejected.
+    Accepted(Receipt),
+    /// The API refused the whole batch after it had all of it (3xx, 4xx). Nobody got a message.
+    Refused(Failure),
+    /// It failed before its last bytes had left: the API never had a whole document, so nobody got a
+    /// message, whatever was answered.
+    Incomplete(Failure),
+    /// Its last bytes had left, and then there was no answer, or none that says what became of it (5xx,
+    /// a 2xx that cannot be read). The messages may be on their way.
+    InDoubt(Failure),
+}
+
+/// The API's receipt for a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// What was sent.
+    pub batch: Batch,
+    /// The API's id of the batch, to ask for it later.
+    pub id: String,
+    /// How many messages the API says are in it. Whether that counts the rejected ones is unstated.
+    pub batch_size: Option<u64>,
+    /// Its status in the API's words, such as `Processing`.
+    pub status: Option<String>,
+    /// When it was created, in the API's words (RFC 3339).
+    pub creation_time: Option<String>,
+    /// How many messages the API rejected; each was an [`Event::Rejected`](super::Event::Rejected).
+    pub rejected: u64,
+    /// How many of these could not be told where they came from: the API's index names another number
+    /// than it says, or none. See [`Reject::position`].
+    pub unplaced: u64,
+    /// From the first byte of the request to the end of the answer.
+    pub elapsed: Duration,
+}
+
+/// A message that the API did not take, though it took the batch.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reject {
+    /// The number of the batch in the run, from 1.
+    pub batch: u64,
+    /// The message's place in the batch, from 1; 0 if the API did not say.
+    pub index: u64,
+    /// Where the message came from. `None` if the API's index and its number do not belong together:
+    /// an index that does not fit is reported, not trusted.
+    pub position: Option<Position>,
+    /// The number, as the API gives it.
+    pub to: String,
+    /// The API's code, such as `SMS-RC-410`.
+    pub error_code: String,
+    /// The API's description.
+    pub description: String,
+}
+
+impl fmt::Debug for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reject")
+            .field("batch", &self.batch)
+            .field("index", &self.index)
+            .field("position", &self.position)
+            .field("error_code", &self.error_code)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a send has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// How many batches the API accepted.
+    pub batches: u64,
+    /// How many messages were in them, the rejected ones included.
+    pub messages: u64,
+    /// How many bytes their bodies had together.
+    pub bytes: u64,
+    /// How many of the messages the API rejected.
+    pub rejected: u64,
+    /// How many of the rejected ones could not be told where they came from ([`Receipt::unplaced`]).
+    pub unplaced: u64,
+    /// How many records were invalid and passed over, anywhere in what was read.
+    pub invalid: u64,
+    /// The first and the last record whose messages the API accepted. Records between them that were
+    /// invalid or rejected were reported one by one.
+    pub accepted: Option<RangeInclusive<u64>>,
+    /// The records of the batch that is in doubt: their messages may be on their way.
+    pub in_doubt: Option<RangeInclusive<u64>>,
+    /// The first record from which on nothing was sent; `None` if everything was.
+    pub not_sent_from: Option<u64>,
+    /// The number of the batch that failed.
+    pub failed_batch: Option<u64>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// A send that ended before its input did, with the report of what it had done until then.
+///
+/// Its text says why it stopped; [`report`](Self::report) says what became of which records.
+#[derive(Debug)]
+pub struct Stopped {
+    /// What became of which records.
+    pub report: Report,
+    /// Why it stopped.
+    pub failure: Failure,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.report.failed_batch {
+            Some(number) => write!(f, "batch {number}: {}", self.failure),
+            None => self.failure.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Stopped {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.failure)
+    }
+}
+
+/// Why a batch, or a whole send, failed. Small to carry, because the details are boxed.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Failure(Box<FailureKind>);
+
+impl Failure {
+    /// The details.
+    #[must_use]
+    pub fn kind(&self) -> &FailureKind {
+        &self.0
+    }
+}
+
+impl<K: Into<FailureKind>> From<K> for Failure {
+    fn from(kind: K) -> Self {
+        Self(Box::new(kind.into()))
+    }
+}
+
+/// The kinds of [`Failure`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The caller asked for it, see [`Sender::stop_when`](super::Sender::stop_when).
+    #[error("interrupted")]
+    Interrupted,
+    /// The input is at fault: it cannot be read, or has an invalid record and those are not passed over.
+    #[error(transparent)]
+    Input(#[from] Error),
+    /// The caller's own handler of events failed, such as a file of rejects that cannot be written.
+    #[error("{0}")]
+    Handler(#[source] io::Error),
+    /// The token endpoint refused the credentials, or failed.
+    #[error("cannot get an access token: {0}")]
+    Authorization(#[source] Failure),
+    /// The server answered with something else than success.
+    #[error("the server answered {0}")]
+    Answer(ApiError),
+    /// The server said success, and then what follows is no receipt.
+    #[error("the server answered {status}, but its receipt cannot be read: {reason}")]
+    Receipt {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        reason: String,
+        /// The server's `RCRequestId`, which its support asks for.
+        request_id: Option<String>,
+    },
+    /// The connection, or HTTP itself, failed.
+    #[error("{step}: {reason}")]
+    Transport {
+        /// What was being done.
+        step: &'static str,
+        /// The cause, with what caused it.
+        reason: String,
+    },
+    /// Nothing moved for too long.
+    #[error("{step}: nothing happened for {} s", limit.as_secs_f32())]
+    Timeout {
+        /// What was being done.
+        step: &'static str,
+        /// The timeout that ran out.
+        limit: Duration,
+    },
+}
+
+/// An error answer of the API, or of what stands before it (HTML).
+///
+/// Texts are cleaned: no control characters, and no phone number in full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The API's code, such as `CMN-101`.
+    pub code: Option<String>,
+    /// What the API, or an HTML page's title, says.
+    pub message: Option<String>,
+    /// Further errors of the envelope: code, message, parameter.
+    pub details: Vec<ApiErrorDetail>,
+    /// `RCRequestId`: RingCentral's support asks for it.
+    pub request_id: Option<String>,
+    /// `Retry-After` in seconds.
+    pub retry_after: Option<Duration>,
+}
+
+/// One of the `errors` in an error envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ApiErrorDetail {
+    /// The API's code.
+    pub code: Option<String>,
+    /// What the API says.
+    pub message: Option<String>,
+    /// The parameter at fault.
+    pub parameter: Option<String>,
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, " {code}")?;
+        }
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
+        }
+        for detail in &self.details {
+            // The envelope's first detail is mostly its headline once more.
+            let repeated = detail.code == self.code && detail.message == self.message;
+            match (&detail.code, &detail.message, &detail.parameter) {
+                (_, _, Some(parameter)) if repeated => write!(f, " [{parameter}]")?,
+                _ if repeated => {}
+                (code, message, parameter) => {
+                    let code = code.as_deref().unwrap_or("error");
+                    write!(f, "; {code}")?;
+                    if let Some(message) = message {
+                        write!(f, ": {message}")?;
+                    }
+                    if let Some(parameter) = parameter {
+                        write!(f, " [{parameter}]")?;
+                    }
+                }
+            }
+        }
+        if let Some(id) = &self.request_id {
+            write!(f, " (RCRequestId {id})")?;
+        }
+        Ok(())
+    }
+}
