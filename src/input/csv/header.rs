@@ -47,10 +47,12 @@ fn first_of(names: &[&str], wanted: &[&str]) -> Result<Option<usize>, HeaderErro
     for wanted in wanted {
         let exactly = |name: &str| name == wanted.trim();
         let nearly = |name: &str| name.eq_ignore_ascii_case(wanted.trim());
-        for column in [only(names, exactly)?, only(names, nearly)?] {
-            if column.is_some() {
-                return Ok(column);
-            }
+        let column = match only(names, exactly)? {
+            None => only(names, nearly)?,
+            found => found,
+        };
+        if column.is_some() {
+            return Ok(column);
         }
     }
     Ok(None)

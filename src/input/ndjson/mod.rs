@@ -257,3 +257,6 @@ impl Key {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
