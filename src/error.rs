@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::input::MAX_RECORD_BYTES;
 use crate::message::{PhoneNumberError, TextError};
 use crate::position::Position;
 
@@ -148,8 +149,11 @@ pub enum RecordError {
         /// The record's number.
         found: usize,
     },
-    /// A quoted CSV field that does not end before the input does.
-    #[error("a quoted field is not closed before the input ends")]
+    /// A quoted CSV field that does not end within [`MAX_RECORD_BYTES`], or before the input does.
+    /// Only the record's first line is lost.
+    #[error(
+        "a quoted field is not closed within {MAX_RECORD_BYTES} bytes, or before the input ends"
+    )]
     UnclosedQuote,
     /// The entry does not fit even into a batch of its own.
     #[error("the message takes {bytes} bytes in a batch of its own, over the limit of {max_bytes}")]
@@ -177,15 +181,15 @@ pub enum JsonError {
     /// A string is at fault.
     #[error(transparent)]
     String(#[from] crate::encode::json::StringError),
-    /// Nested deeper than `serde_json` follows.
-    #[error("nested too deep")]
-    Depth,
 }
 
 /// Why a CSV header cannot be used. The names of columns are not personal and are shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderError {
+    /// The input is empty, or its first record looks like a list's and not like a header.
+    #[error("no header: a CSV input begins with the names of its columns, such as to,text")]
+    Missing,
     /// No column has the wanted name.
     #[error("no column is called {wanted}; the header has {found}")]
     NoColumn {
@@ -206,7 +210,9 @@ pub enum HeaderError {
         /// The most bytes of a record.
         max: usize,
     },
-    /// A quoted name does not end before the input does.
-    #[error("a quoted name in the header is not closed before the input ends")]
+    /// A quoted name does not end within [`MAX_RECORD_BYTES`], or before the input does.
+    #[error(
+        "a quoted name in the header is not closed within {MAX_RECORD_BYTES} bytes, or before the input ends"
+    )]
     UnclosedQuote,
 }

@@ -1,4 +1,133 @@
 //! From the bytes of a list to messages.
+//!
+//! ```text
+//! Blocks::fill ──Block──▶ Parse::block ──Records::next──▶ Message | Invalid
+//!       ▲                      │
+//!       └── Block::prepend ◀── what is left: an incomplete record
+//! ```
+//!
+//! The parsers are pure: bytes in, facts out. They are handed a block of the input at a time and lend
+//! the records in it one after the other, straight from the block. What is left at its end (the
+//! beginning of a record, at most [`MAX_REST`] bytes) has to stand at the front of the next block. Where
+//! the input is cut into blocks makes no difference to what comes out.
+//!
+//! A bad record is an [`Invalid`], with its position and its bytes, and spoils none of its neighbours.
+//! An `Err` spoils the whole input: a CSV header without a recipient, or a failed read.
+//!
+//! ```
+//! use batchcast::input::{Fields, Format, Parse, Parser, Record, Records};
+//!
+//! let mut parser = Parser::new(Format::Lines, &Fields::default());
+//! let block = b"+14155550100\nBob\n+1415555";
+//! let mut records = parser.block(block, false);
+//! while let Some(record) = records.next()? {
+//!     match record {
+//!         Record::Message(message) => assert_eq!(message.to.as_str(), "+14155550100"),
+//!         Record::Invalid(invalid) => assert_eq!(invalid.input, b"Bob"),
+//!         _ => unreachable!(),
+//!     }
+//! }
+//! assert_eq!(&block[records.consumed()..], b"+1415555");
+//! # Ok::<(), batchcast::Error>(())
+//! ```
+//!
+//! [`Reader`] does all that for anything that is [`std::io::Read`]. [`reader`] is the only module here
+//! that does I/O.
+
+mod csv;
+mod cursor;
+mod fields;
+mod format;
+mod lines;
+mod ndjson;
+mod parser;
+pub mod reader;
+
+use std::fmt;
+
+pub use self::csv::{Csv, CsvRecords};
+pub use self::fields::{Fields, RECIPIENT_NAMES};
+pub use self::format::{Format, UnknownFormat};
+pub use self::lines::{LineRecords, Lines};
+pub use self::ndjson::{Ndjson, NdjsonRecords};
+pub use self::parser::{Parser, ParserRecords};
+pub use self::reader::{Block, Blocks, Reader};
+use crate::error::Error;
+use crate::message::Message;
 
 /// The most bytes of a record, its line end not counted.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024;
+
+/// The most bytes a parser leaves of a block: a record that lacks its last byte, and a carriage return
+/// that may belong to its line end.
+pub const MAX_REST: usize = MAX_RECORD_BYTES + 1;
+
+/// How many bytes of an over-long record [`Invalid::input`] shows at most.
+pub const MAX_SHOWN: usize = 1_024;
+
+/// A parser of one format. Sealed: the formats are [`Lines`], [`Ndjson`] and [`Csv`], and [`Parser`]
+/// is whichever of them an input needs.
+///
+/// A parser carries from block to block where it stands, and nothing of the input.
+pub trait Parse: sealed::Sealed {
+    /// The records of a block.
+    type Records<'a>: Records
+    where
+        Self: 'a;
+
+    /// Takes the next block of the input: what the block before left, and the bytes that follow it.
+    /// `last` says that nothing follows; such a block is consumed to its end.
+    ///
+    /// ```
+    /// use batchcast::input::{Fields, Ndjson, Parse, Record, Records};
+    ///
+    /// let mut parser = Ndjson::new(&Fields::default());
+    /// let mut records = parser.block(br#"{"to":"+14155550100","text":"Hello"}"#, true);
+    /// let Some(Record::Message(message)) = records.next()? else { unreachable!() };
+    /// assert_eq!(message.text.unwrap().to_plain(), "Hello");
+    /// # Ok::<(), batchcast::Error>(())
+    /// ```
+    fn block<'a>(&'a mut self, bytes: &'a [u8], last: bool) -> Self::Records<'a>;
+}
+
+/// The records of a block, lent one after the other. It may be dropped before its end: what it has not
+/// [consumed](Self::consumed) belongs to the next block.
+pub trait Records: sealed::Sealed {
+    /// The next record; `None` if there is no further whole one in this block.
+    ///
+    /// # Errors
+    /// Only for what spoils the whole input: [`ErrorKind::Header`](crate::ErrorKind::Header).
+    fn next(&mut self) -> Result<Option<Record<'_>>, Error>;
+
+    /// How many bytes of the block are done with.
+    fn consumed(&self) -> usize;
+}
+
+/// A record: a message, or something that cannot become one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Record<'a> {
+    /// A message.
+    Message(Message<'a>),
+    /// A record that cannot become one.
+    Invalid(Invalid<'a>),
+}
+
+/// A record that cannot become a message. `Debug` does not show its bytes.
+pub struct Invalid<'a> {
+    /// What is wrong with it, and where.
+    pub error: Error,
+    /// The record as it stands in the input, without its line end; of an over-long one the first
+    /// [`MAX_SHOWN`] bytes. It holds what the record holds: numbers and texts.
+    pub input: &'a [u8],
+}
+
+impl fmt::Debug for Invalid<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Invalid({}, {} bytes)", self.error, self.input.len())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}

@@ -1,0 +1,79 @@
+/// The names under which a recipient is looked for, unless one is given by [`Fields::to`]. The first one
+/// that is there counts.
+pub const RECIPIENT_NAMES: &[&str] = &[
+    "to",
+    "phone",
+    "phone_number",
+    "phoneNumber",
+    "phone number",
+    "mobile",
+    "mobile_number",
+    "mobile number",
+    "recipient",
+    "msisdn",
+    "cell",
+    "number",
+];
+
+/// The name under which a text is looked for, unless one is given by [`Fields::text`].
+const TEXT_NAME: &str = "text";
+
+/// Which CSV column or NDJSON key holds the recipient, and which the text.
+///
+/// By default the recipient is the first of [`RECIPIENT_NAMES`] that is there, whatever it holds, and
+/// the text is `text`. NDJSON keys have to be exactly so; in a CSV header, upper and lower case are the
+/// same if no column has exactly that name.
+///
+/// ```
+/// use batchcast::input::{Csv, Fields, Parse, Records};
+///
+/// let fields = Fields::default().to("Mobile").text("body");
+/// let mut parser = Csv::new(&fields);
+/// let mut records = parser.block(b"mobile,body\n+14155550100,Hello\n", true);
+/// assert!(records.next()?.is_some());
+/// # Ok::<(), batchcast::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fields {
+    to: Option<String>,
+    text: Option<String>,
+}
+
+impl Fields {
+    /// The same with the recipient under `name`, and nowhere else.
+    #[must_use]
+    pub fn to(mut self, name: impl Into<String>) -> Self {
+        self.to = Some(name.into());
+        self
+    }
+
+    /// The same with the text under `name`. A CSV input must then have that column.
+    #[must_use]
+    pub fn text(mut self, name: impl Into<String>) -> Self {
+        self.text = Some(name.into());
+        self
+    }
+
+    /// Where to look for the recipient, the best name first.
+    pub(super) fn to_names(&self) -> Vec<&str> {
+        match &self.to {
+            Some(name) => vec![name],
+            // Who calls a default name the text's does not mean the recipient by it.
+            None => RECIPIENT_NAMES
+                .iter()
+                .copied()
+                .filter(|&name| name != self.text_name())
+                .collect(),
+        }
+    }
+
+    /// Where to look for the text.
+    pub(super) fn text_name(&self) -> &str {
+        self.text.as_deref().unwrap_or(TEXT_NAME)
+    }
+
+    /// Whether a text was asked for by name.
+    pub(super) const fn text_is_named(&self) -> bool {
+        self.text.is_some()
+    }
+}

@@ -1,0 +1,110 @@
+use super::csv::Extent;
+use super::{
+    Csv, CsvRecords, Fields, Format, LineRecords, Lines, Ndjson, NdjsonRecords, Parse, Record,
+    Records, sealed,
+};
+use crate::error::Error;
+
+/// A parser of any format.
+///
+/// Whoever wants speed matches it once and runs a loop of its own for each format; as a [`Parse`] it
+/// asks for every record which one it is.
+#[derive(Debug)]
+pub enum Parser {
+    /// For [`Format::Lines`].
+    Lines(Lines),
+    /// For [`Format::Ndjson`].
+    Ndjson(Ndjson),
+    /// For [`Format::Csv`].
+    Csv(Csv),
+}
+
+impl Parser {
+    /// A parser at the beginning of its input.
+    #[must_use]
+    pub fn new(format: Format, fields: &Fields) -> Self {
+        match format {
+            Format::Lines => Self::Lines(Lines::new()),
+            Format::Ndjson => Self::Ndjson(Ndjson::new(fields)),
+            Format::Csv => Self::Csv(Csv::new(fields)),
+        }
+    }
+
+    /// What it parses.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        match self {
+            Self::Lines(_) => Format::Lines,
+            Self::Ndjson(_) => Format::Ndjson,
+            Self::Csv(_) => Format::Csv,
+        }
+    }
+}
+
+impl Parse for Parser {
+    type Records<'a> = ParserRecords<'a>;
+
+    fn block<'a>(&'a mut self, bytes: &'a [u8], last: bool) -> ParserRecords<'a> {
+        match self {
+            Self::Lines(parser) => ParserRecords::Lines(parser.block(bytes, last)),
+            Self::Ndjson(parser) => ParserRecords::Ndjson(parser.block(bytes, last)),
+            Self::Csv(parser) => ParserRecords::Csv(parser.block(bytes, last)),
+        }
+    }
+}
+
+impl sealed::Sealed for Parser {}
+
+/// The records of a block of a [`Parser`].
+#[derive(Debug)]
+pub enum ParserRecords<'a> {
+    /// For [`Format::Lines`].
+    Lines(LineRecords<'a>),
+    /// For [`Format::Ndjson`].
+    Ndjson(NdjsonRecords<'a>),
+    /// For [`Format::Csv`].
+    Csv(CsvRecords<'a>),
+}
+
+impl<'a> ParserRecords<'a> {
+    /// Passes over what is no record; returns where the next record ends, if all of it is there.
+    pub(super) fn seek(&mut self) -> Result<Option<usize>, Error> {
+        Ok(match self {
+            Self::Lines(records) => records.seek().map(|line| line.next),
+            Self::Ndjson(records) => records.seek().map(|line| line.next),
+            Self::Csv(records) => records.seek()?.map(Extent::next),
+        })
+    }
+
+    /// The next record, free of this borrow, and no further one.
+    pub(super) fn into_next(self) -> Result<Option<Record<'a>>, Error> {
+        Ok(match self {
+            Self::Lines(mut records) => records.seek().map(|line| records.take(line)),
+            Self::Ndjson(mut records) => records.seek().map(|line| records.take(line)),
+            Self::Csv(mut records) => {
+                let extent = records.seek()?;
+                extent.map(|extent| records.into_record(extent))
+            }
+        })
+    }
+}
+
+impl Records for ParserRecords<'_> {
+    fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
+        match self {
+            Self::Lines(records) => records.next(),
+            Self::Ndjson(records) => records.next(),
+            Self::Csv(records) => records.next(),
+        }
+    }
+
+    fn consumed(&self) -> usize {
+        match self {
+            Self::Lines(records) => records.consumed(),
+            Self::Ndjson(records) => records.consumed(),
+            Self::Csv(records) => records.consumed(),
+        }
+    }
+}
+
+impl sealed::Sealed for ParserRecords<'_> {}

@@ -1,0 +1,8 @@
+//! Lists of every format, good and hostile, cut into blocks in every way.
+
+mod csv;
+mod lines;
+mod ndjson;
+mod paths;
+mod random;
+mod reader;
