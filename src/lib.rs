@@ -1,11 +1,15 @@
 //! Streams recipient lists of any size into size-capped High Volume SMS batches, in constant memory.
 
+#[cfg(feature = "send")]
+mod body;
 pub mod encode;
 mod envelope;
 mod error;
 pub mod input;
 mod message;
 mod position;
+#[cfg(feature = "send")]
+pub mod send;
 
 pub use crate::envelope::{Dialect, Envelope};
 pub use crate::error::{Error, ErrorKind, HeaderError, JsonError, RecordError};

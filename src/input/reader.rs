@@ -178,7 +178,7 @@ impl<R> fmt::Debug for Blocks<R> {
 ///         Record::Invalid(invalid) => assert_eq!(
 ///             invalid.error.to_string(),
 ///             "record 2 (line 3, byte 31): the phone number does not begin with '+' \
-///              (E.164, such as +14155550100)"
+///              (E.164: '+', country code, number)"
 ///         ),
 ///         _ => unreachable!(),
 ///     }

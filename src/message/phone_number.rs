@@ -152,7 +152,7 @@ pub enum PhoneNumberError {
     #[error("the phone number is empty")]
     Empty,
     /// It does not begin with `+`.
-    #[error("the phone number does not begin with '+' (E.164, such as +14155550100)")]
+    #[error("the phone number does not begin with '+' (E.164: '+', country code, number)")]
     NoPlus,
     /// Its first digit is 0, which no country code has.
     #[error("the phone number's country code begins with 0")]

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::encode::Batch;
 use crate::error::Error;
-use crate::position::Position;
 
 /// What became of one batch that was opened.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ pub struct Receipt {
     /// How many messages the API rejected; each was an [`Event::Rejected`](super::Event::Rejected).
     pub rejected: u64,
     /// How many of these could not be told where they came from: the API's index names another number
-    /// than it says, or none. See [`Reject::position`].
+    /// than it says, or none. See [`Reject::origin`].
     pub unplaced: u64,
     /// From the first byte of the request to the end of the answer.
     pub elapsed: Duration,
@@ -59,7 +58,7 @@ pub struct Reject {
     pub index: u64,
     /// Where the message came from. `None` if the API's index and its number do not belong together:
     /// an index that does not fit is reported, not trusted.
-    pub position: Option<Position>,
+    pub origin: Option<Origin>,
     /// The number, as the API gives it.
     pub to: String,
     /// The API's code, such as `SMS-RC-410`.
@@ -73,10 +72,19 @@ impl fmt::Debug for Reject {
         f.debug_struct("Reject")
             .field("batch", &self.batch)
             .field("index", &self.index)
-            .field("position", &self.position)
+            .field("origin", &self.origin)
             .field("error_code", &self.error_code)
             .finish_non_exhaustive()
     }
+}
+
+/// Where a message came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The record's number, from 1.
+    pub record: u64,
+    /// The line it begins on, from 1; 0 if the records do not come from lines.
+    pub line: u64,
 }
 
 /// What a send has done.
@@ -165,10 +173,10 @@ pub enum FailureKind {
     Input(#[from] Error),
     /// The caller's own handler of events failed, such as a file of rejects that cannot be written.
     #[error("{0}")]
-    Handler(#[source] io::Error),
+    Handler(io::Error),
     /// The token endpoint refused the credentials, or failed.
     #[error("cannot get an access token: {0}")]
-    Authorization(#[source] Failure),
+    Authorization(Failure),
     /// The server answered with something else than success.
     #[error("the server answered {0}")]
     Answer(ApiError),

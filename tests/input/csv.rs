@@ -72,7 +72,9 @@ fn quotes_are_those_of_rfc_4180() {
     csv("to,text\n\"+14155550100\",\"\"\n", &["+14155550100"]);
     csv(
         "to,text\n\" \"\"+14155550100\",x\n",
-        &["line 2 byte 8: the phone number does not begin with '+' (E.164, such as +14155550100)"],
+        &[
+            "line 2 byte 8: the phone number does not begin with '+' (E.164: '+', country code, number)",
+        ],
     );
     // A lone carriage return is content; at the end of a line it is part of the line end.
     check_bytes(

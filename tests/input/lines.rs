@@ -2,7 +2,7 @@ use batchcast::input::{Fields, Format, MAX_RECORD_BYTES, MAX_SHOWN};
 
 use crate::paths::{List, check, check_bytes};
 
-const NO_PLUS: &str = "the phone number does not begin with '+' (E.164, such as +14155550100)";
+const NO_PLUS: &str = "the phone number does not begin with '+' (E.164: '+', country code, number)";
 
 #[track_caller]
 fn lines(list: &str, expected: &[&str]) {

@@ -99,7 +99,7 @@ fn faults_are_named_with_their_place() {
         (
             r#"{"to":" +14155550100"}"#,
             6,
-            "the phone number does not begin with '+' (E.164, such as +14155550100)",
+            "the phone number does not begin with '+' (E.164: '+', country code, number)",
         ),
         (
             r#"{"to":["+1415555010x"]}"#,

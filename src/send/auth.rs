@@ -1,0 +1,176 @@
+//! Who sends: a ready access token, or a JWT grant that gets one and renews it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{HeaderValue, InvalidHeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::send::client::{Http, transport_failure};
+use crate::send::outcome::{Failure, FailureKind};
+use crate::send::response;
+
+/// Where tokens come from (API guide, JWT flow).
+const TOKEN_PATH: &str = "/restapi/oauth/token";
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// A token is renewed when it has less than this to live before a batch is opened, or less than half
+/// its lifetime if that is shorter: a batch on the way must not meet an expired one.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
+
+/// The lifetime of a token whose answer states none (API guide: 3600).
+const DEFAULT_LIFETIME_SECONDS: u64 = 3_600;
+
+/// Who sends. `Debug` shows nothing secret, and memory that held a secret is overwritten.
+#[derive(Clone)]
+pub struct Credentials(Grant);
+
+#[derive(Clone)]
+enum Grant {
+    AccessToken(SecretString),
+    Jwt {
+        client_id: String,
+        client_secret: SecretString,
+        jwt: SecretString,
+    },
+}
+
+impl Credentials {
+    /// A ready access token. It cannot be renewed.
+    #[must_use]
+    pub fn access_token(token: impl Into<String>) -> Self {
+        Self(Grant::AccessToken(token.into().into()))
+    }
+
+    /// A JWT grant: the app's client id and secret, and the user's JWT.
+    #[must_use]
+    pub fn jwt(
+        client_id: impl Into<String>,
+        client_secret: impl Into<String>,
+        jwt: impl Into<String>,
+    ) -> Self {
+        Self(Grant::Jwt {
+            client_id: client_id.into(),
+            client_secret: client_secret.into().into(),
+            jwt: jwt.into().into(),
+        })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Grant::AccessToken(_) => "Credentials(access token)",
+            Grant::Jwt { .. } => "Credentials(JWT grant)",
+        })
+    }
+}
+
+/// Has a valid token, as long as the credentials are good.
+#[derive(Debug)]
+pub(super) struct Authorizer {
+    credentials: Credentials,
+    token: Mutex<Option<Token>>,
+}
+
+#[derive(Debug)]
+struct Token {
+    header: HeaderValue,
+    renew_at: Instant,
+}
+
+impl Authorizer {
+    pub(super) fn new(credentials: Credentials) -> Self {
+        let token = Mutex::new(None);
+        Self { credentials, token }
+    }
+
+    /// The value of the `Authorization` header, good for a batch that is opened now.
+    pub(super) async fn bearer(&self, http: &Http) -> Result<HeaderValue, Failure> {
+        match &self.credentials.0 {
+            Grant::AccessToken(token) => bearer(token),
+            Grant::Jwt {
+                client_id,
+                client_secret,
+                jwt,
+            } => {
+                let mut token = self.token.lock().await;
+                if let Some(token) = token.as_ref()
+                    && Instant::now() < token.renew_at
+                {
+                    return Ok(token.header.clone());
+                }
+                let fresh = grant(http, client_id, client_secret, jwt)
+                    .await
+                    .map_err(FailureKind::Authorization)?;
+                Ok(token.insert(fresh).header.clone())
+            }
+        }
+    }
+}
+
+async fn grant(
+    http: &Http,
+    client_id: &str,
+    client_secret: &SecretString,
+    jwt: &SecretString,
+) -> Result<Token, Failure> {
+    #[derive(Deserialize)]
+    struct Granted {
+        access_token: SecretString,
+        #[serde(default = "default_lifetime")]
+        expires_in: u64,
+    }
+    fn default_lifetime() -> u64 {
+        DEFAULT_LIFETIME_SECONDS
+    }
+
+    let asked = Instant::now();
+    let request = http
+        .post(TOKEN_PATH)
+        .basic_auth(client_id, Some(client_secret.expose_secret()))
+        .form(&[
+            ("grant_type", GRANT_TYPE),
+            ("assertion", jwt.expose_secret()),
+        ])
+        .send();
+    let limit = http.timeouts().response;
+    let step = "asking for an access token";
+    let Ok(answered) = tokio::time::timeout(limit, request).await else {
+        return Err(FailureKind::Timeout { step, limit }.into());
+    };
+    let response = answered.map_err(|error| transport_failure(step, error))?;
+    if !response.status().is_success() {
+        return Err(FailureKind::Answer(response::read_error(response).await).into());
+    }
+    let status = response.status().as_u16();
+    let body = response::read_prefix(response).await;
+    let granted: Granted = serde_json::from_slice(&body).map_err(|_| FailureKind::Receipt {
+        // serde_json's own words could quote what stands in the answer.
+        reason: "it is no JSON with an access_token".to_owned(),
+        request_id: None,
+        status,
+    })?;
+    let lifetime = Duration::from_secs(granted.expires_in);
+    Ok(Token {
+        header: bearer(&granted.access_token)?,
+        renew_at: asked + lifetime.saturating_sub(RENEWAL_MARGIN).max(lifetime / 2),
+    })
+}
+
+fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
+    let value = format!("Bearer {}", token.expose_secret());
+    let mut header = HeaderValue::try_from(value).map_err(|_: InvalidHeaderValue| {
+        FailureKind::Authorization(
+            FailureKind::Transport {
+                step: "using the access token",
+                reason: "it holds characters that no HTTP header can have".to_owned(),
+            }
+            .into(),
+        )
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
+}

@@ -1,0 +1,311 @@
+//! The API's HTTP client: where to, as whom, how long to wait.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Certificate, RequestBuilder, Response, Url, redirect, retry};
+
+use crate::body::{self, BodyWriter};
+use crate::envelope::Dialect;
+use crate::send::auth::{Authorizer, Credentials};
+use crate::send::outcome::{Failure, FailureKind};
+
+/// The API's server, unless told otherwise (API guide).
+pub const DEFAULT_BASE_URL: &str = "https://platform.ringcentral.com";
+
+/// A client of the API. Uploads go over HTTP/1.1; redirects are never followed, and nothing is repeated
+/// behind the caller's back.
+#[derive(Debug)]
+pub struct Client {
+    http: Http,
+    authorizer: Authorizer,
+}
+
+/// Says what a [`Client`] is to be like.
+#[derive(Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    base_url: String,
+    credentials: Credentials,
+    timeouts: Timeouts,
+    ca_bundle: Option<Vec<u8>>,
+    user_agent: String,
+}
+
+/// How long to wait for what. There is no limit for an upload as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    pub(super) connect: Duration,
+    pub(super) stall: Duration,
+    pub(super) response: Duration,
+}
+
+/// Why a [`Client`] cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The base URL is none.
+    #[error("the base URL is not a URL: {0}")]
+    Url(String),
+    /// The base URL has more than scheme, host, port and path, such as a user name or a query.
+    #[error("the base URL must have only a scheme, a host, a port and a path")]
+    UrlParts,
+    /// Credentials would go over the network in the clear.
+    #[error(
+        "{url} is not https: credentials go to https, or to this machine (127.0.0.1, localhost)"
+    )]
+    Insecure {
+        /// What was given.
+        url: String,
+    },
+    /// The bundle of CA certificates cannot be read.
+    #[error("the bundle of CA certificates cannot be used: {0}")]
+    CaBundle(String),
+    /// There are no certificates to check the server's with, or TLS fails in another way.
+    #[error(
+        "TLS cannot be set up: {0}. If this machine has no CA certificates, install them (Debian: ca-certificates) or name a bundle of them"
+    )]
+    Tls(String),
+}
+
+impl Client {
+    /// A client for the server at `base_url`, such as [`DEFAULT_BASE_URL`].
+    ///
+    /// ```
+    /// use batchcast::send::{Client, Credentials, DEFAULT_BASE_URL};
+    ///
+    /// let credentials = Credentials::access_token("secret");
+    /// assert!(Client::builder("http://127.0.0.1:8080", credentials.clone()).build().is_ok());
+    /// assert!(Client::builder("http://example.com", credentials).build().is_err());
+    /// ```
+    pub fn builder(base_url: &str, credentials: Credentials) -> ClientBuilder {
+        ClientBuilder {
+            base_url: base_url.to_owned(),
+            credentials,
+            timeouts: Timeouts {
+                connect: Duration::from_secs(10),
+                stall: Duration::from_secs(60),
+                response: Duration::from_secs(120),
+            },
+            ca_bundle: None,
+            user_agent: concat!("batchcast/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    pub(super) const fn timeouts(&self) -> Timeouts {
+        self.http.timeouts
+    }
+
+    /// Makes sure of a token, opens a request for a batch, and gives its body to write.
+    pub(super) async fn open_batch(
+        &self,
+        dialect: Dialect,
+    ) -> Result<(BodyWriter, impl Future<Output = Answer> + Send + use<>), Failure> {
+        let bearer = self.authorizer.bearer(&self.http).await?;
+        let (writer, stream) = body::channel();
+        let request = self
+            .http
+            .post(dialect.batches_path())
+            .header(AUTHORIZATION, bearer)
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json")
+            .body(reqwest::Body::wrap_stream(stream));
+        Ok((writer, request.send()))
+    }
+}
+
+/// What comes of a request.
+pub(super) type Answer = Result<Response, reqwest::Error>;
+
+impl ClientBuilder {
+    /// How long connecting may take, TLS included. 10 s unless told otherwise.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.connect = timeout;
+        self
+    }
+
+    /// How long an upload may stand still: no frame of the body taken. 60 s unless told otherwise.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.stall = timeout;
+        self
+    }
+
+    /// How long the server may take to answer once it has the whole request, and between two pieces of
+    /// its answer. 120 s unless told otherwise.
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.response = timeout;
+        self
+    }
+
+    /// Trusts the CA certificates in this PEM bundle, and not those of the machine.
+    pub fn ca_bundle(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_bundle = Some(pem.into());
+        self
+    }
+
+    /// What to call itself to the server. `batchcast/VERSION` unless told otherwise.
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
+    /// Builds the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// If the base URL is none or would carry credentials in the clear, or if TLS cannot be set up.
+    pub fn build(self) -> Result<Client, ClientError> {
+        let base = BaseUrl::parse(&self.base_url)?;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(self.user_agent)
+            .connect_timeout(self.timeouts.connect)
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false);
+        if base.is_loopback {
+            // What is for this machine must not go to a proxy.
+            // Nor may a name server say that localhost is another machine.
+            let here = [
+                (Ipv4Addr::LOCALHOST, 0).into(),
+                (Ipv6Addr::LOCALHOST, 0).into(),
+            ];
+            builder = builder.no_proxy().resolve_to_addrs("localhost", &here);
+        }
+        if let Some(pem) = &self.ca_bundle {
+            let certificates = Certificate::from_pem_bundle(pem)
+                .map_err(|error| ClientError::CaBundle(chain(&error)))?;
+            if certificates.is_empty() {
+                let reason = "it holds no certificate".to_owned();
+                return Err(ClientError::CaBundle(reason));
+            }
+            builder = builder.tls_certs_only(certificates);
+        } else if base.url.scheme() == "http" {
+            // Loopback needs no certificates: a machine without any can still try everything.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| ClientError::Tls(chain(&error)))?;
+        Ok(Client {
+            http: Http {
+                client,
+                base: base.url,
+                timeouts: self.timeouts,
+            },
+            authorizer: Authorizer::new(self.credentials),
+        })
+    }
+}
+
+struct BaseUrl {
+    url: Url,
+    is_loopback: bool,
+}
+
+impl BaseUrl {
+    fn parse(text: &str) -> Result<Self, ClientError> {
+        let url = Url::parse(text).map_err(|error| ClientError::Url(error.to_string()))?;
+        let has_more = !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some();
+        if has_more {
+            return Err(ClientError::UrlParts);
+        }
+        let host = url.host_str().unwrap_or_default();
+        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let is_loopback = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
+        let is_secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
+        if !is_secure || host.is_empty() {
+            return Err(ClientError::Insecure {
+                url: url.to_string(),
+            });
+        }
+        Ok(Self { url, is_loopback })
+    }
+}
+
+/// The bare HTTP client, with what all requests share.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    base: Url,
+    timeouts: Timeouts,
+}
+
+impl Http {
+    pub(super) fn post(&self, path: &str) -> RequestBuilder {
+        let mut url = self.base.clone();
+        let below = url.path().trim_end_matches('/');
+        let path = format!("{below}{path}");
+        url.set_path(&path);
+        self.client.post(url)
+    }
+
+    pub(super) const fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+}
+
+/// A failed request as a failure, without the URL and with all that caused it.
+pub(super) fn transport_failure(step: &'static str, error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    let step = if error.is_connect() {
+        "connecting"
+    } else {
+        step
+    };
+    let reason = chain(&error);
+    FailureKind::Transport { step, reason }.into()
+}
+
+/// An error's text, and those of what caused it.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_go_to_https_or_to_this_machine_only() {
+        for good in [
+            "https://platform.ringcentral.com",
+            "https://platform.ringcentral.com/",
+            "http://127.0.0.1:8080",
+            "http://127.1.2.3",
+            "http://localhost:1",
+            "http://[::1]:8080/prefix",
+        ] {
+            assert!(BaseUrl::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://platform.ringcentral.com",
+            "http://10.0.0.1",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "http://0.0.0.0",
+            "ftp://127.0.0.1",
+            "file:///etc/passwd",
+            "platform.ringcentral.com",
+            "https://user:secret@platform.ringcentral.com",
+            "https://platform.ringcentral.com?x=y",
+            "",
+        ] {
+            let error = BaseUrl::parse(bad).err().expect(bad).to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! One batch on its way: its request, its body, its answer.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use reqwest::Response;
+use tokio::time::timeout;
+
+use crate::body::{BodyWriter, Closed};
+use crate::encode::Batch;
+use crate::envelope::Dialect;
+use crate::send::client::{Answer, Client, Timeouts, transport_failure};
+use crate::send::origins::{Lookup, Origins};
+use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, Reject};
+use crate::send::response::{self, RejectBody, TakeReject, cleaned};
+use crate::send::{Event, Handler};
+
+const UPLOADING: &str = "uploading";
+const WAITING: &str = "waiting for the answer";
+
+/// A batch whose tail has not left. Dropping it aborts the request: nobody gets a message.
+///
+/// Its request is polled whenever something is awaited here, so an answer that comes early, while the
+/// body is still on its way, is noticed at once.
+#[must_use = "dropping it aborts the request"]
+pub(super) struct Upload {
+    writer: BodyWriter,
+    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    timeouts: Timeouts,
+    started: Instant,
+}
+
+impl Upload {
+    /// Opens a request for a batch.
+    ///
+    /// # Errors
+    /// If there is no token to be had. Nothing of the batch has left then.
+    pub(super) async fn open(client: &Client, dialect: Dialect) -> Result<Self, Failure> {
+        let started = Instant::now();
+        let (writer, answer) = client.open_batch(dialect).await?;
+        Ok(Self {
+            writer,
+            answer: Box::pin(answer),
+            timeouts: client.timeouts(),
+            started,
+        })
+    }
+
+    /// Hands over the next bytes of the body.
+    ///
+    /// # Errors
+    /// Why the request ended before its body did.
+    pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), Failure> {
+        let limit = self.timeouts.stall;
+        let written = tokio::select! {
+            biased;
+            early = &mut self.answer => return Err(answered_early(early).await),
+            written = timeout(limit, self.writer.write(bytes)) => written,
+        };
+        match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Closed)) => Err(self.closed().await),
+            Err(_) => Err(stalled(limit)),
+        }
+    }
+
+    /// Waits for something else, such as the next bytes, but not beyond the end of the request.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(super) async fn unless_answered<T>(
+        &mut self,
+        other: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            early = &mut self.answer => Err(answered_early(early).await),
+            done = other => Ok(done),
+        }
+    }
+
+    /// Waits until everything has been taken, then releases the tail: from then on the batch counts.
+    ///
+    /// # Errors
+    /// Why the request ended before its tail was released.
+    pub(super) async fn commit(mut self, tail: Bytes) -> Result<Committed, Failure> {
+        let limit = self.timeouts.stall;
+        let gate = tokio::select! {
+            biased;
+            early = &mut self.answer => return Err(answered_early(early).await),
+            gate = timeout(limit, self.writer.gate()) => gate,
+        };
+        let gate = match gate {
+            Ok(Ok(gate)) => gate,
+            Ok(Err(Closed)) => return Err(closed(&mut self.answer, self.timeouts.response).await),
+            Err(_) => return Err(stalled(limit)),
+        };
+        // The last moment at which an early answer still keeps the tail back.
+        if let Some(early) = (&mut self.answer).now_or_never() {
+            return Err(answered_early(early).await);
+        }
+        if gate.open(tail).is_err() {
+            return Err(closed(&mut self.answer, self.timeouts.response).await);
+        }
+        Ok(Committed {
+            answer: self.answer,
+            timeouts: self.timeouts,
+            started: self.started,
+        })
+    }
+
+    /// The connection takes no more: its answer says why.
+    async fn closed(&mut self) -> Failure {
+        closed(&mut self.answer, self.timeouts.response).await
+    }
+}
+
+async fn closed(answer: &mut (impl Future<Output = Answer> + Unpin), limit: Duration) -> Failure {
+    match timeout(limit, answer).await {
+        Ok(answer) => answered_early(answer).await,
+        Err(_) => FailureKind::Timeout {
+            step: WAITING,
+            limit,
+        }
+        .into(),
+    }
+}
+
+/// An answer before the body's end is never success, whatever it says: the tail was not released.
+async fn answered_early(answer: Answer) -> Failure {
+    match answer {
+        Ok(response) => FailureKind::Answer(response::read_error(response).await).into(),
+        Err(error) => transport_failure(UPLOADING, error),
+    }
+}
+
+fn stalled(limit: Duration) -> Failure {
+    let step = UPLOADING;
+    FailureKind::Timeout { step, limit }.into()
+}
+
+/// A batch whose tail was released: it counts, unless the answer says otherwise.
+#[must_use = "only the answer says what became of the batch"]
+pub(super) struct Committed {
+    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    timeouts: Timeouts,
+    started: Instant,
+}
+
+/// What became of a committed batch, and whether its rejects could be handled.
+pub(super) struct Settled {
+    pub(super) outcome: Outcome,
+    pub(super) handled: Result<(), Failure>,
+}
+
+impl Committed {
+    /// Waits for the answer, and reads it.
+    pub(super) async fn settle(self, batch: Batch, origins: Origins, handler: &Handler) -> Settled {
+        let limit = self.timeouts.response;
+        let mut handled = Ok(());
+        let outcome = match timeout(limit, self.answer).await {
+            Err(_) => Outcome::InDoubt(
+                FailureKind::Timeout {
+                    step: WAITING,
+                    limit,
+                }
+                .into(),
+            ),
+            Ok(Err(error)) => Outcome::InDoubt(transport_failure(WAITING, error)),
+            Ok(Ok(response)) if response.status().is_success() => {
+                let rejects = Rejects::new(batch.number, origins, handler.clone());
+                let receipt;
+                (receipt, handled) = self::receipt(response, limit, batch, rejects).await;
+                match receipt {
+                    Ok(mut receipt) => {
+                        receipt.elapsed = self.started.elapsed();
+                        Outcome::Accepted(receipt)
+                    }
+                    Err(failure) => Outcome::InDoubt(failure),
+                }
+            }
+            Ok(Ok(response)) => {
+                let status = response.status();
+                let failure = FailureKind::Answer(response::read_error(response).await).into();
+                if status.is_redirection() || status.is_client_error() {
+                    Outcome::Refused(failure)
+                } else {
+                    Outcome::InDoubt(failure)
+                }
+            }
+        };
+        Settled { outcome, handled }
+    }
+}
+
+/// Takes the rejects of a receipt as they come.
+struct Rejects {
+    batch: u64,
+    origins: Lookup,
+    handler: Handler,
+    rejected: u64,
+    unplaced: u64,
+    handled: Result<(), Failure>,
+}
+
+impl Rejects {
+    fn new(batch: u64, origins: Origins, handler: Handler) -> Self {
+        Self {
+            batch,
+            origins: origins.lookup(),
+            handler,
+            rejected: 0,
+            unplaced: 0,
+            handled: Ok(()),
+        }
+    }
+}
+
+impl TakeReject for Rejects {
+    fn take(&mut self, body: RejectBody) {
+        let index = body.index.unwrap_or_default();
+        let to = body.to.unwrap_or_default();
+        let origin = self.origins.find(index, &to);
+        self.rejected += 1;
+        self.unplaced += u64::from(origin.is_none());
+        // The rest is still counted when the handler fails: the report must be true.
+        if self.handled.is_ok() {
+            self.handled = self.handler.call(Event::Rejected(&Reject {
+                batch: self.batch,
+                index,
+                origin,
+                to,
+                error_code: body.error_code.unwrap_or_default(),
+                description: body.description.unwrap_or_default(),
+            }));
+        }
+    }
+}
+
+async fn receipt(
+    response: Response,
+    patience: Duration,
+    batch: Batch,
+    rejects: Rejects,
+) -> (Result<Receipt, Failure>, Result<(), Failure>) {
+    let status = response.status().as_u16();
+    let request_id = response::request_id(response.headers());
+    let (body, rejects) = response::read_receipt(response, patience, rejects).await;
+    let receipt = body.and_then(|body| {
+        Ok(Receipt {
+            batch,
+            id: cleaned(&body.id.ok_or("it has no id")?),
+            batch_size: body.batch_size,
+            status: body.status.map(|status| cleaned(&status)),
+            creation_time: body.creation_time.map(|time| cleaned(&time)),
+            rejected: rejects.rejected,
+            unplaced: rejects.unplaced,
+            elapsed: Duration::ZERO,
+        })
+    });
+    let receipt = receipt.map_err(|reason: String| {
+        FailureKind::Receipt {
+            status,
+            reason,
+            request_id,
+        }
+        .into()
+    });
+    (receipt, rejects.handled)
+}
