@@ -246,27 +246,27 @@ impl fmt::Debug for Sender {
     }
 }
 
-/// Whom to tell what happens.
+/// Whom to tell what happens, and a count of what only it is told.
 #[derive(Clone)]
-struct Handler(Arc<HandlerInner<dyn Fn(Event<'_>) -> io::Result<()> + Send + Sync>>);
-
-struct HandlerInner<F: ?Sized> {
-    invalid: AtomicU64,
-    call: F,
+struct Handler {
+    call: Arc<dyn Fn(Event<'_>) -> io::Result<()> + Send + Sync>,
+    invalid: Arc<AtomicU64>,
 }
 
 impl Handler {
     fn new(call: impl Fn(Event<'_>) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        let invalid = AtomicU64::new(0);
-        Self(Arc::new(HandlerInner { invalid, call }))
+        Self {
+            call: Arc::new(call),
+            invalid: Arc::default(),
+        }
     }
 
     fn call(&self, event: Event<'_>) -> Result<(), Failure> {
-        (self.0.call)(event).map_err(|error| FailureKind::Handler(error).into())
+        (self.call)(event).map_err(|error| FailureKind::Handler(error).into())
     }
 
     fn invalid(&self, invalid: &Invalid<'_>) -> Result<(), Failure> {
-        self.0.invalid.fetch_add(1, Ordering::Relaxed);
+        self.invalid.fetch_add(1, Ordering::Relaxed);
         self.call(Event::Invalid(invalid))
     }
 }
@@ -323,11 +323,13 @@ impl Run {
 
     fn end(mut self, result: Result<(), Failure>) -> Result<Report, Stopped> {
         self.report.elapsed = self.started.elapsed();
-        self.report.invalid = self.sender.handler.0.invalid.load(Ordering::Relaxed);
-        let report = self.report;
+        self.report.invalid = self.sender.handler.invalid.load(Ordering::Relaxed);
         match result {
-            Ok(()) => Ok(report),
-            Err(failure) => Err(Stopped { report, failure }),
+            Ok(()) => Ok(self.report),
+            Err(failure) => Err(Stopped {
+                report: Box::new(self.report),
+                failure,
+            }),
         }
     }
 

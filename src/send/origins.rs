@@ -178,9 +178,7 @@ fn mark(number: PhoneNumber) -> u16 {
     let (low, high) = (value as u64, (value >> 64) as u64);
     // Fibonacci hashing: the upper bits of the product depend on all bits of the factor.
     let mixed = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    #[expect(clippy::cast_possible_truncation, reason = "16 bits are left")]
-    let mark = (mixed >> 48) as u16;
-    mark
+    (mixed >> 48) as u16
 }
 
 /// Small for a small difference in either direction.
@@ -195,7 +193,6 @@ const fn unzigzag(value: u64) -> u64 {
 /// LEB128.
 fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        #[expect(clippy::cast_possible_truncation, reason = "seven bits")]
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }

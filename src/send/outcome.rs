@@ -122,7 +122,7 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Stopped {
     /// What became of which records.
-    pub report: Report,
+    pub report: Box<Report>,
     /// Why it stopped.
     pub failure: Failure,
 }
@@ -222,7 +222,7 @@ pub struct ApiError {
     pub message: Option<String>,
     /// Further errors of the envelope: code, message, parameter.
     pub details: Vec<ApiErrorDetail>,
-    /// `RCRequestId`: RingCentral's support asks for it.
+    /// `RCRequestId`: the API's support asks for it.
     pub request_id: Option<String>,
     /// `Retry-After` in seconds.
     pub retry_after: Option<Duration>,

@@ -287,7 +287,7 @@ fn parse_error(status: u16, headers: &HeaderMap, body: &[u8]) -> ApiError {
     }
 }
 
-/// The id by which RingCentral's support finds a request.
+/// The id by which the API's support finds a request.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("RCRequestId")?.to_str().ok()?;
     // An id, not a text: a long run of digits in it is no phone number.

@@ -67,7 +67,7 @@ fn report(result: Result<Report, Stopped>) -> (Report, String) {
             for secret in ["secret-token", "4155550100", "\"Hi\""] {
                 assert!(!text.contains(secret), "{text}");
             }
-            (stopped.report, text)
+            (*stopped.report, text)
         }
     }
 }
