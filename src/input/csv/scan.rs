@@ -113,6 +113,7 @@ pub(super) struct Endless;
 ///
 /// As in RFC 4180 a quote counts at the beginning of a field. What follows the closing quote up to the
 /// next comma belongs to the field, as csv-core has it.
+#[inline]
 pub(super) fn record(
     bytes: &[u8],
     whole: bool,
@@ -166,6 +167,7 @@ pub(super) fn record(
 
 /// Where the quoted field whose content begins at `start` has its closing quote, and whether there are
 /// doubled quotes before it.
+#[inline]
 fn closing_quote(bytes: &[u8], start: usize, whole: bool) -> Option<(usize, bool)> {
     let mut at = start;
     let mut doubled = false;
