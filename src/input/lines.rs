@@ -102,7 +102,10 @@ impl<'a> LineRecords<'a> {
 impl Records for LineRecords<'_> {
     #[inline]
     fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
-        if let Some((to, len)) = number_line(&self.bytes[self.at..]) {
+        // The number is parsed where it is wanted: to hand it on in memory costs more than that.
+        if let Some((number, len)) = short_line(&self.bytes[self.at..])
+            && let Ok(to) = PhoneNumber::from_bytes(number)
+        {
             self.at += len;
             let position = self.parser.cursor.record(len, 1);
             return Ok(Some(Record::Message(Message::new(to).at(position))));
@@ -118,17 +121,17 @@ impl Records for LineRecords<'_> {
 
 impl sealed::Sealed for LineRecords<'_> {}
 
-/// A line that is a number of the commonest length, and its length with the line end. No search for
-/// the line end, no check of UTF-8: the number's own check lets nothing else through.
+/// A line of the length that all US and Canadian numbers have, and its length with the line end. No
+/// search for the line end, no check of UTF-8: a number's own check lets nothing else through.
 #[inline]
-fn number_line(rest: &[u8]) -> Option<(PhoneNumber, usize)> {
+fn short_line(rest: &[u8]) -> Option<(&[u8], usize)> {
     let number = rest.first_chunk::<12>()?;
     let len = match rest[12..] {
         [b'\n', ..] => 13,
         [b'\r', b'\n', ..] => 14,
         _ => return None,
     };
-    Some((PhoneNumber::from_bytes(number).ok()?, len))
+    Some((number, len))
 }
 
 #[cold]

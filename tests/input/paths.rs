@@ -210,7 +210,7 @@ pub(crate) struct Unsteady<'a> {
 impl Read for Unsteady<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reads += 1;
-        if self.reads % 2 == 0 {
+        if self.reads.is_multiple_of(2) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         self.bytes.read(buffer)

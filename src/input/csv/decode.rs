@@ -3,22 +3,37 @@
 use std::fmt;
 
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
+use memchr::{memchr, memchr_iter};
 
 /// Decodes one record at a time, into memory that it keeps.
 pub(super) struct Decoder {
+    cell: String,
     reader: csv_core::Reader,
     content: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl Decoder {
+    /// What the inside of a quoted cell reads, where the only quotes are doubled ones: the commonest case
+    /// in need of decoding, and several times faster than the automaton.
+    pub(super) fn undouble(&mut self, cell: &str) -> &str {
+        self.cell.clear();
+        let mut rest = cell;
+        while let Some(quote) = memchr(b'"', rest.as_bytes()) {
+            self.cell.push_str(&rest[..=quote]);
+            rest = rest.get(quote + 2..).unwrap_or_default();
+        }
+        self.cell.push_str(rest);
+        &self.cell
+    }
+
     /// The fields of a record that is whole, not blank, and without its line end.
     pub(super) fn record(&mut self, record: &str) -> Decoded<'_> {
         // No field is longer than it is written, and each but the last has its comma. csv-core wants
         // to have room for one more.
         self.content
             .resize(self.content.len().max(record.len() + 1), 0);
-        let fields = 2 + memchr::memchr_iter(b',', record.as_bytes()).count();
+        let fields = 2 + memchr_iter(b',', record.as_bytes()).count();
         self.ends.resize(self.ends.len().max(fields), 0);
         let mut written = 0;
         let mut ended = 0;
@@ -48,6 +63,7 @@ impl Default for Decoder {
         // as content. So let something else be the beginning.
         reader.read_record(b"\n", &mut [0], &mut [0]);
         Self {
+            cell: String::new(),
             reader,
             content: Vec::new(),
             ends: Vec::new(),

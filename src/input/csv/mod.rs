@@ -12,11 +12,11 @@ use memchr::{memchr_iter, memchr2};
 
 use self::decode::Decoder;
 use self::header::Columns;
-use self::scan::Scan;
+use self::scan::{Cell, Form, Scan};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
 use super::{Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, sealed};
 use crate::error::{Error, ErrorKind, HeaderError, RecordError};
-use crate::message::{Message, PhoneNumber, PhoneNumberError, Text};
+use crate::message::{Message, PhoneNumber, PhoneNumberError, Text, TextError};
 use crate::position::Position;
 
 /// A list as comma-separated values (RFC 4180), with a header.
@@ -106,15 +106,15 @@ impl CsvRecords<'_> {
         let Some(extent) = self.seek()? else {
             return Ok(None);
         };
+        Ok(Some(self.take(extent)))
+    }
+
+    /// Takes the record that is next.
+    #[inline(never)]
+    fn take(&mut self, extent: Extent) -> Record<'_> {
         let start = self.at;
         self.at = extent.next();
-        Ok(Some(take(
-            self.parser,
-            self.bytes,
-            self.text,
-            start,
-            extent,
-        )))
+        take(self.parser, self.bytes, self.text, start, extent)
     }
 
     /// Passes over what is no record, the header among it; returns where the next record ends.
@@ -219,16 +219,41 @@ impl<'a> CsvRecords<'a> {
     }
 }
 
+impl<'a> CsvRecords<'a> {
+    /// The text in a cell of the record that is next.
+    #[inline]
+    fn own_text(&self, cell: Option<Cell>) -> Result<Option<Text<'a>>, TextError> {
+        match cell {
+            Some(cell) if cell.end > cell.start => {
+                let text = &self.text[self.at + cell.start..self.at + cell.end];
+                Text::new(text).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
 impl Records for CsvRecords<'_> {
     #[inline]
     fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
         if let Some(columns) = &self.parser.columns
-            && let Some((to, text, next)) = plain_line(self.text, self.at, columns)
+            && let Some(rest) = self.text.as_bytes().get(self.at..)
+            && let Some(scan) = whole_record(rest, columns)
         {
-            let position = self.parser.cursor.record(next - self.at, 1);
-            self.at = next;
-            let message = Message { to, text, position };
-            return Ok(Some(Record::Message(message)));
+            if scan.cells.fields == columns.count
+                && scan.cells.are_plain()
+                && let Ok(to) =
+                    PhoneNumber::from_bytes(&rest[scan.cells.to.start..scan.cells.to.end])
+                && let Ok(text) = self.own_text(scan.cells.text)
+            {
+                let position = self.parser.cursor.record(scan.next, scan.lines);
+                self.at += scan.next;
+                let message = Message { to, text, position };
+                return Ok(Some(Record::Message(message)));
+            }
+            if scan.has_quotes {
+                return Ok(Some(self.take(Extent::Quoted(scan.moved(self.at)))));
+            }
         }
         self.next_of_any_shape()
     }
@@ -241,34 +266,18 @@ impl Records for CsvRecords<'_> {
 
 impl sealed::Sealed for CsvRecords<'_> {}
 
-/// The message in the line that begins at `start`, if it has no quote and no fault, and where the next
-/// line begins.
+/// The record that `rest` begins with, if it ends with a line end and is not too long.
 #[inline]
-fn plain_line<'a>(
-    lines: &'a str,
-    start: usize,
-    columns: &Columns,
-) -> Option<(PhoneNumber, Option<Text<'a>>, usize)> {
-    let rest = lines.as_bytes().get(start..)?;
-    let len = memchr2(b'\n', b'"', rest).filter(|&len| rest[len] == b'\n')?;
-    if len > MAX_RECORD_BYTES {
-        return None;
-    }
-    let content = strip_cr(&rest[..len]);
+fn whole_record(rest: &[u8], columns: &Columns) -> Option<Scan> {
     let (to, text) = columns.wanted();
-    let cells = scan::plain(content, to, text);
-    if cells.fields != columns.count {
-        return None;
-    }
-    let number = &content[cells.to.start..cells.to.end];
-    let to = PhoneNumber::from_bytes(number).ok()?;
-    let text = match cells.text {
-        Some(cell) if cell.end > cell.start => {
-            Some(Text::new(lines.get(start + cell.start..start + cell.end)?).ok()?)
-        }
-        _ => None,
+    let longest = &rest[..rest.len().min(MAX_REST + 1)];
+    let len = memchr2(b'\n', b'"', longest)?;
+    let scan = if longest[len] == b'\n' {
+        Scan::of_line(strip_cr(&longest[..len]), len + 1, to, text)
+    } else {
+        scan::record(longest, false, to, text).ok()?
     };
-    Some((to, text, start + len + 1))
+    (scan.end <= MAX_RECORD_BYTES).then_some(scan)
 }
 
 /// Takes the record at `start`, whatever it is.
@@ -312,18 +321,19 @@ fn take<'r>(
             found: cells.fields,
         }));
     }
-    let parsed = if cells.are_plain() {
-        let text = cells
-            .text
-            .map(|cell| (&record[cell.start..cell.end], cell.start));
-        message(
-            (&record[cells.to.start..cells.to.end], cells.to.start),
-            text,
-        )
-    } else {
-        let fields = parser.decoder.record(record);
-        let text = text.map(|text| (fields.field(text), 0));
-        message((fields.field(to), 0), text).map_err(Fault::of_record)
+    let cell = |cell: Cell| (&record[cell.start..cell.end], cell.start);
+    let parsed = match (cells.to.form, cells.text.map(|text| text.form)) {
+        (Form::Plain, None | Some(Form::Plain)) => message(cell(cells.to), cells.text.map(cell)),
+        (Form::Plain, Some(Form::Doubled)) => {
+            let text = cells.text.map(cell);
+            let text = text.map(|(text, at)| (parser.decoder.undouble(text), at));
+            message(cell(cells.to), text)
+        }
+        _ => {
+            let fields = parser.decoder.record(record);
+            let text = text.map(|text| (fields.field(text), 0));
+            message((fields.field(to), 0), text).map_err(Fault::of_record)
+        }
     };
     match parsed {
         Ok(message) => Record::Message(message.at(position)),

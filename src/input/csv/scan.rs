@@ -7,8 +7,19 @@ use memchr::{memchr, memchr_iter, memchr2};
 pub(super) struct Cell {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// It is not written as it reads.
-    odd: bool,
+    pub(super) form: Form,
+}
+
+/// How a cell is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Form {
+    /// As it reads.
+    #[default]
+    Plain,
+    /// With doubled quotes.
+    Doubled,
+    /// With something behind the closing quote. Its quotes are not taken off.
+    Odd,
 }
 
 /// The cells of a record that are wanted; offsets count from the record's beginning.
@@ -22,8 +33,9 @@ pub(super) struct Cells {
 
 impl Cells {
     /// Whether they are written as they read.
+    #[inline]
     pub(super) fn are_plain(&self) -> bool {
-        !self.to.odd && !self.text.is_some_and(|cell| cell.odd)
+        self.to.form == Form::Plain && self.text.is_none_or(|cell| cell.form == Form::Plain)
     }
 
     #[inline]
@@ -47,8 +59,8 @@ pub(super) fn plain(record: &[u8], to: usize, text: Option<usize>) -> Cells {
     while cells.fields < wanted {
         let comma = memchr(b',', &record[start..]);
         let end = comma.map_or(record.len(), |len| start + len);
-        let odd = false;
-        cells.add(Cell { start, end, odd }, to, text);
+        let form = Form::Plain;
+        cells.add(Cell { start, end, form }, to, text);
         if comma.is_none() {
             return cells;
         }
@@ -66,10 +78,25 @@ pub(in crate::input) struct Scan {
     pub(super) end: usize,
     /// The beginning of the next record.
     pub(super) next: usize,
+    /// How many lines it has.
+    pub(super) lines: u64,
+    pub(super) has_quotes: bool,
     pub(super) cells: Cells,
 }
 
 impl Scan {
+    /// The same of a line without quotes.
+    #[inline]
+    pub(super) fn of_line(content: &[u8], next: usize, to: usize, text: Option<usize>) -> Self {
+        Self {
+            end: content.len(),
+            next,
+            lines: 1,
+            has_quotes: false,
+            cells: plain(content, to, text),
+        }
+    }
+
     /// The same for a record that begins at `by`. Its cells count from there.
     pub(super) const fn moved(mut self, by: usize) -> Self {
         self.end += by;
@@ -86,6 +113,7 @@ pub(super) struct Endless;
 ///
 /// As in RFC 4180 a quote counts at the beginning of a field. What follows the closing quote up to the
 /// next comma belongs to the field, as csv-core has it.
+#[inline]
 pub(super) fn record(
     bytes: &[u8],
     whole: bool,
@@ -115,16 +143,23 @@ pub(super) fn record(
             Cell {
                 start: start + 1,
                 end: quoted_end,
-                odd: doubled,
+                form: if doubled { Form::Doubled } else { Form::Plain },
             }
         } else {
-            let odd = quoted;
-            Cell { start, end, odd }
+            let form = if quoted { Form::Odd } else { Form::Plain };
+            Cell { start, end, form }
         };
         cells.add(cell, to, text);
         if !is_comma {
             let next = stop.map_or(bytes.len(), |stop| stop + 1);
-            return Ok(Scan { end, next, cells });
+            let lines = 1 + memchr_iter(b'\n', &bytes[..end]).count() as u64;
+            return Ok(Scan {
+                end,
+                next,
+                lines,
+                has_quotes: true,
+                cells,
+            });
         }
         start = end + 1;
     }
@@ -132,6 +167,7 @@ pub(super) fn record(
 
 /// Where the quoted field whose content begins at `start` has its closing quote, and whether there are
 /// doubled quotes before it.
+#[inline]
 fn closing_quote(bytes: &[u8], start: usize, whole: bool) -> Option<(usize, bool)> {
     let mut at = start;
     let mut doubled = false;

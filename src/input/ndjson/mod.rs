@@ -123,10 +123,13 @@ impl<'a> NdjsonRecords<'a> {
 impl Records for NdjsonRecords<'_> {
     #[inline]
     fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
-        if let Some(object) = optimistic::line(self.text, self.at, &self.parser.keys) {
+        if let Some(object) = optimistic::line(self.text, self.at, &self.parser.keys)
+            && let Ok(to) = PhoneNumber::from_bytes(object.number)
+            && let Ok(text) = object.text.map(Text::from_checked_json).transpose()
+        {
             let position = self.parser.cursor.record(object.next - self.at, 1);
             self.at = object.next;
-            let message = message(object.to, object.text, position);
+            let message = message(to, text, position);
             return Ok(Some(Record::Message(message)));
         }
         Ok(self.next_of_any_shape())
@@ -186,6 +189,8 @@ struct Keys {
     seen: usize,
     /// A bit for each length that a key in `to` has.
     lengths: u64,
+    /// A bit for each byte that one begins with, modulo 64.
+    firsts: u64,
 }
 
 impl Keys {
@@ -194,7 +199,10 @@ impl Keys {
         Self {
             lengths: to
                 .iter()
-                .fold(0, |all, key| all | length_bit(key.name.len())),
+                .fold(0, |all, key| all | length_bit(key.name.as_bytes())),
+            firsts: to
+                .iter()
+                .fold(0, |all, key| all | first_bit(key.name.as_bytes())),
             text: Key::new(fields.text_name()),
             seen: 0,
             to,
@@ -204,8 +212,8 @@ impl Keys {
     /// The place among the recipient's keys of one that is written without escapes.
     #[inline]
     fn place_of(&self, name: &[u8]) -> Option<usize> {
-        // Most other keys have a length that no key of the recipient has.
-        if self.lengths & length_bit(name.len()) == 0 {
+        // Most other keys need no comparison.
+        if self.lengths & length_bit(name) == 0 || self.firsts & first_bit(name) == 0 {
             return None;
         }
         let mut keys = self.to.iter();
@@ -214,8 +222,13 @@ impl Keys {
 }
 
 #[inline]
-fn length_bit(len: usize) -> u64 {
-    1 << len.min(63)
+fn length_bit(name: &[u8]) -> u64 {
+    1 << name.len().min(63)
+}
+
+#[inline]
+fn first_bit(name: &[u8]) -> u64 {
+    name.first().map_or(0, |first| 1 << (first % 64))
 }
 
 /// The name of a key, and how it is written.

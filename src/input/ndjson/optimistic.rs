@@ -7,13 +7,16 @@
 use super::Keys;
 use crate::encode::json;
 use crate::input::MAX_RECORD_BYTES;
-use crate::message::{PhoneNumber, Text};
+use crate::message::PhoneNumber;
 
-/// A line that is a message.
+/// A line that is likely a message. Its parts are put together where the message is wanted: a number
+/// that is handed on in memory costs more than to parse it.
 #[derive(Debug)]
 pub(super) struct Object<'a> {
-    pub(super) to: PhoneNumber,
-    pub(super) text: Option<Text<'a>>,
+    /// Not checked yet.
+    pub(super) number: &'a [u8],
+    /// The content of a JSON string, its length not checked yet.
+    pub(super) text: Option<&'a str>,
     /// Where the next line begins.
     pub(super) next: usize,
 }
@@ -25,20 +28,28 @@ pub(super) fn line<'a>(lines: &'a str, start: usize, keys: &Keys) -> Option<Obje
     if bytes.get(start) != Some(&b'{') {
         return None;
     }
-    let mut to = None;
+    let mut number = None;
     let mut text = None;
     let mut text_is_null = false;
     let mut at = start + 1;
     loop {
         let rest = &bytes[at..];
         if keys.to[keys.seen].begins(rest) {
-            if to.is_some() {
+            if number.is_some() {
                 return None;
             }
             at = colon(bytes, at + keys.to[keys.seen].written.len())?;
-            let (number, end) = recipient(bytes, at)?;
-            to = Some(number);
-            at = end;
+            let is_array = bytes.get(at) == Some(&b'[');
+            at += usize::from(is_array);
+            let len = short_string(bytes, at)?;
+            number = Some(&bytes[at + 1..=at + len]);
+            at += len + 2;
+            if is_array {
+                if bytes.get(at) != Some(&b']') {
+                    return None;
+                }
+                at += 1;
+            }
         } else if keys.text.begins(rest) {
             if text.is_some() || text_is_null {
                 return None;
@@ -49,8 +60,7 @@ pub(super) fn line<'a>(lines: &'a str, start: usize, keys: &Keys) -> Option<Obje
                 at += 4;
             } else {
                 let end = string(bytes, at)?;
-                let content = lines.get(at + 1..end - 1)?;
-                text = Some(Text::from_checked_json(content).ok()?);
+                text = Some(lines.get(at + 1..end - 1)?);
                 at = end;
             }
         } else {
@@ -71,8 +81,8 @@ pub(super) fn line<'a>(lines: &'a str, start: usize, keys: &Keys) -> Option<Obje
         [] => end,
         _ => return None,
     };
-    let to = (end - start <= MAX_RECORD_BYTES).then_some(to)??;
-    Some(Object { to, text, next })
+    let number = (end - start <= MAX_RECORD_BYTES).then_some(number)??;
+    Some(Object { number, text, next })
 }
 
 /// Passes over a space, if there is one.
@@ -87,31 +97,19 @@ fn colon(bytes: &[u8], at: usize) -> Option<usize> {
     (bytes.get(at) == Some(&b':')).then(|| space(bytes, at + 1))
 }
 
-/// The recipient at `at`, and where its value ends.
+/// The length of what is between the quotes of the string at `at`, if it may be a number. Escapes are no
+/// matter: no number has them.
 #[inline]
-fn recipient(bytes: &[u8], at: usize) -> Option<(PhoneNumber, usize)> {
-    if bytes.get(at) == Some(&b'[') {
-        let (number, end) = number(bytes, at + 1)?;
-        return (bytes.get(end) == Some(&b']')).then_some((number, end + 1));
-    }
-    number(bytes, at)
-}
-
-/// The number in the string at `at`, and where the string ends.
-#[inline]
-fn number(bytes: &[u8], at: usize) -> Option<(PhoneNumber, usize)> {
-    if let Some([b'"', number @ .., b'"']) = bytes[at..].first_chunk::<14>() {
-        // Not `?`: twelve bytes between two quotes need not be one string.
-        if let Ok(number) = PhoneNumber::from_bytes(number) {
-            return Some((number, at + 14));
-        }
-    }
-    let (b'"', rest) = bytes[at..].split_first()? else {
+fn short_string(bytes: &[u8], at: usize) -> Option<usize> {
+    let (b'"', rest) = bytes.get(at..)?.split_first()? else {
         return None;
     };
+    // The length of all US and Canadian numbers.
+    if rest.get(12) == Some(&b'"') {
+        return Some(12);
+    }
     let mut longest = rest.iter().take(PhoneNumber::MAX_LEN + 1);
-    let len = longest.position(|&byte| byte == b'"')?;
-    Some((PhoneNumber::from_bytes(&rest[..len]).ok()?, at + len + 2))
+    longest.position(|&byte| byte == b'"')
 }
 
 /// Passes over a string.

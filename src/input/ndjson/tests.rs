@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{Fault, Keys, Parts, general, optimistic};
+use super::{Fault, Keys, Parts, PhoneNumber, Text, general, optimistic};
 use crate::input::Fields;
 
 const RECIPIENTS: [&str; 3] = ["to", "phone", "number"];
@@ -17,9 +17,11 @@ fn optimistic(line: &str) -> Vec<Option<Parts<'_>>> {
         for end in ["", "\n", "\r\n"] {
             let lines = format!("{line}{end}");
             let object = optimistic::line(&lines, 0, &keys);
-            seen.push(object.map(|object| {
+            seen.push(object.and_then(|object| {
                 assert_eq!(object.next, lines.len());
-                (object.to, object.text.map(super::Text::into_owned))
+                let to = PhoneNumber::from_bytes(object.number).ok()?;
+                let text = object.text.map(Text::from_checked_json).transpose().ok()?;
+                Some((to, text.map(Text::into_owned)))
             }));
         }
     }
@@ -161,7 +163,7 @@ proptest! {
             let key = RECIPIENTS.iter().find(|&&key| value.get(key).is_some()).unwrap();
             let recipient = value[key].get(0).unwrap_or(&value[key]);
             prop_assert_eq!(recipient, to.as_str());
-            let text = text.as_ref().map(super::Text::to_plain);
+            let text = text.as_ref().map(Text::to_plain);
             let expected = value.get("text").and_then(Value::as_str);
             prop_assert_eq!(text.as_deref(), expected);
         }
