@@ -6,7 +6,7 @@
 //!     cargo run -p batchcast --no-default-features --example own_transport
 //! ```
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example may")]
+#![expect(clippy::print_stderr, reason = "an example may")]
 
 use std::error::Error;
 use std::io::{self, Write};

@@ -15,7 +15,9 @@ use std::str::FromStr;
 /// assert_eq!(PhoneNumber::parse("4155550100"), Err(PhoneNumberError::NoPlus));
 /// # Ok::<(), PhoneNumberError>(())
 /// ```
+// Aligned, because copies of 17 unaligned bytes make the parser of lines take twice as long.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(align(8))]
 pub struct PhoneNumber {
     /// ASCII, filled up with zero bytes, so that comparing the array compares the numbers.
     bytes: [u8; Self::MAX_LEN],

@@ -321,7 +321,8 @@ impl Encoder<'_> {
         let mut records = parser.block(block.bytes(), block.last());
         loop {
             let refused = match records.next() {
-                Ok(Some(Record::Message(message))) => match self.feed.message(&message) {
+                // By reference: to move a message costs as much as to parse a number.
+                Ok(Some(Record::Message(ref message))) => match self.feed.message(message) {
                     Ok(None) => continue,
                     Ok(Some(part)) => {
                         self.hand_on(part)?;
@@ -337,7 +338,8 @@ impl Encoder<'_> {
                 }
             };
             let passed_over = refused.unwrap_or_else(|error| {
-                let input = &[];
+                let record = block.bytes().get(..records.consumed()).unwrap_or_default();
+                let input = self.last_record(record, &error);
                 self.feed.invalid(Invalid { error, input })
             });
             if let Err(failure) = passed_over {
@@ -349,6 +351,17 @@ impl Encoder<'_> {
         self.rest.clear();
         self.rest.extend_from_slice(&block.bytes()[consumed..]);
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// The record that `read`, the block up to the end of that record, ends with, as it stands.
+    #[cold]
+    fn last_record<'b>(&self, read: &'b [u8], error: &Error) -> &'b [u8] {
+        let start = error.position().map_or(0, |position| position.byte);
+        let start = start.saturating_sub(self.feed.progress.input_bytes);
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        let record = read.get(start..).unwrap_or_default();
+        let record = record.strip_suffix(b"\n").unwrap_or(record);
+        record.strip_suffix(b"\r").unwrap_or(record)
     }
 
     fn hand_on(&self, part: Part) -> Result<(), Unwanted> {

@@ -480,6 +480,46 @@ async fn rejects_are_told_where_they_came_from() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_record_that_the_envelope_does_not_suit_is_shown_as_it_stands() {
+    let (url, server) = serve(|mut peer| {
+        let request = peer.read_request();
+        peer.answer("201 Created", RECEIPT);
+        request.1
+    });
+    let client = Client::builder(&url, Credentials::access_token("secret-token"))
+        .build()
+        .unwrap();
+    let told = Told::default();
+    let invalid = Arc::clone(&told);
+    let envelope = Envelope::new(PhoneNumber::parse("+16505550100").unwrap());
+    let sender = Sender::new(client, envelope).on_event(move |event| {
+        if let Event::Invalid(record) = event {
+            let input = String::from_utf8_lossy(record.input);
+            invalid
+                .lock()
+                .unwrap()
+                .push(format!("{} {input}", record.error));
+        }
+        Ok(())
+    });
+    let input = "to,text\r\n+14155550100,Hi\r\n\r\n+14155550101,\r\n+14155550102,Ho";
+    let parser = Parser::new(Format::Csv, &Fields::default());
+    let (report, end) = report(sender.send_input(input.as_bytes(), parser).await);
+    assert_eq!((report.invalid, end.as_str()), (1, "finished"));
+    assert_eq!(
+        *told.lock().unwrap(),
+        [
+            "record 2 (line 4, byte 28): no text: the record has none, and there is no default text +14155550101,"
+        ]
+    );
+    let body = server.join().unwrap();
+    assert!(
+        body.contains("Ho") && !body.contains("+14155550101"),
+        "{body}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_invalid_record_stops_the_send_if_so_wished() {
     let (url, _server) = serve(|mut peer| {
         peer.read_head();
