@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 /// Frames on the way. A frame is at most the connection's read buffer, so this and [`READ_BUFFER`] bound the memory.
 ///
 /// [`READ_BUFFER`]: crate::server::READ_BUFFER
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 8;
 
 /// The async end. Dropping it without [`Feed::end`] is the loss of the body.
 pub(crate) struct Feed(mpsc::Sender<Piece>);

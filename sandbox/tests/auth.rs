@@ -11,7 +11,9 @@ use serde_json::Value;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-async fn ask(api: &Api, id: &str, secret: &str, form: &[(&str, &str)]) -> Response {
+type Form<'a> = &'a [(&'a str, &'a str)];
+
+async fn ask(api: &Api, id: &str, secret: &str, form: Form<'_>) -> Response {
     api.bare("POST", TOKENS)
         .basic_auth(id, Some(secret))
         .form(form)
@@ -106,7 +108,7 @@ async fn a_token_is_good_expired_or_unknown() {
 async fn the_token_endpoint_tells_mistakes_apart() {
     let api = Api::with(Sandbox::builder().credentials("id", "secret", "a.b.c")).await;
     let good = [("grant_type", GRANT), ("assertion", "a.b.c")];
-    let cases: [(&str, &str, &[(&str, &str)], u16, &str); 8] = [
+    let cases: [(&str, &str, Form<'_>, u16, &str); 8] = [
         ("id", "secret", &good, 200, ""),
         ("other", "secret", &good, 401, "invalid_client"),
         ("id", "other", &good, 401, "invalid_client"),
