@@ -44,6 +44,28 @@ pub(crate) fn short(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The same for a sentence, in which a phone number may stand: as many digits as one has are hidden.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = short(text);
+    let mut told = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some(start) = rest.find(|character: char| character.is_ascii_digit()) {
+        let digits = &rest[start..];
+        let end = digits
+            .find(|character: char| !character.is_ascii_digit())
+            .unwrap_or(digits.len());
+        told.push_str(&rest[..start]);
+        if end < PhoneNumber::MIN_DIGITS {
+            told.push_str(&digits[..end]);
+        } else {
+            told.push_str(&mask(&digits[..end]));
+        }
+        rest = &digits[end..];
+    }
+    told.push_str(rest);
+    told
+}
+
 /// What should be a phone number, and perhaps is none, with all but its ends hidden.
 pub(crate) fn mask(number: &str) -> String {
     const LONGEST: usize = 24;
@@ -116,6 +138,21 @@ mod tests {
             assert_eq!(mask(number), masked, "{number:?}");
         }
         assert_eq!(mask(&"x".repeat(500)).chars().count(), 25);
+    }
+
+    #[test]
+    fn a_number_in_a_sentence_is_masked() {
+        for (text, told) in [
+            ("no digits", "no digits"),
+            (
+                "SMS-RC-410: +14155550100 is bad",
+                "SMS-RC-410: +*******0100 is bad",
+            ),
+            ("2020-10-12 and 1234567", "2020-10-12 and *******"),
+            ("4155550100", "******0100"),
+        ] {
+            assert_eq!(sentence(text), told);
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Samples {
             "{place}: {} {} {}",
             clean::mask(&reject.to),
             clean::short(&reject.error_code),
-            clean::short(&reject.description),
+            clean::sentence(&reject.description),
         ));
     }
 
