@@ -70,6 +70,7 @@ mod tests {
         let mut report = report(1, 1);
         report.in_doubt = in_doubt.then_some(1..=2);
         let failure = why.into();
+        let report = Box::new(report);
         Stopped { report, failure }
     }
 

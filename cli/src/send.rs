@@ -98,7 +98,7 @@ async fn connect(target: Target) -> Result<(Client, Option<sandbox::Local>)> {
             terminal::note(&format!(
                 "batchcast: sending to a sandbox at {base_url}: nobody gets a message"
             ));
-            (base_url, local.credentials(), None, Some(local))
+            (base_url, sandbox::Local::credentials(), None, Some(local))
         }
     };
     let mut client = Client::builder(&base_url, credentials)
@@ -119,7 +119,10 @@ fn interrupted_before_the_list() -> Stopped {
     let mut report = Report::default();
     report.not_sent_from = Some(1);
     let failure = FailureKind::Interrupted.into();
-    Stopped { report, failure }
+    Stopped {
+        report: Box::new(report),
+        failure,
+    }
 }
 
 /// Tells how it ended.

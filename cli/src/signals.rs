@@ -61,6 +61,15 @@ pub(crate) fn quit_after(last: impl FnOnce() + Send + 'static) -> io::Result<()>
     Ok(())
 }
 
+/// Waits for one signal of those that ask to stop.
+///
+/// # Errors
+/// If the operating system does not let it listen.
+pub(crate) fn one() -> io::Result<impl Future<Output = ()>> {
+    let mut signals = Signals::listen()?;
+    Ok(async move { signals.next().await })
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

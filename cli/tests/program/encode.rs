@@ -3,7 +3,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{FROM, Files, TEXT, batchcast, mode, number, numbers, read, recipients};
+use crate::support::{FROM, Files, Run, TEXT, batchcast, mode, number, numbers, read, recipients};
 
 #[test]
 fn every_format_from_stdin_and_from_a_file() {
@@ -90,7 +90,7 @@ fn the_directory_has_a_file_for_each_batch() {
             .arg(files.path("out"));
         let run = more
             .split_whitespace()
-            .fold(run, |run, argument| run.arg(argument));
+            .fold(run, Run::arg);
         run.stdin(numbers(count)).run()
     };
     let ran = encode(5, "").code(0).discreet();

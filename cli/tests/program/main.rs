@@ -1,7 +1,7 @@
 //! The program as a process: what goes in, what comes out, and its exit code.
 
 mod encode;
-//mod send;
+mod send;
 mod server;
 mod stopped;
 mod support;
