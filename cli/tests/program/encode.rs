@@ -88,9 +88,7 @@ fn the_directory_has_a_file_for_each_batch() {
             .envelope()
             .arg("--out-dir")
             .arg(files.path("out"));
-        let run = more
-            .split_whitespace()
-            .fold(run, Run::arg);
+        let run = more.split_whitespace().fold(run, Run::arg);
         run.stdin(numbers(count)).run()
     };
     let ran = encode(5, "").code(0).discreet();
