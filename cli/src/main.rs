@@ -1,2 +1,34 @@
-//! placeholder
-fn main() {}
+//! The program `batchcast`: streams a recipient list of any size into High Volume SMS batches.
+
+mod args;
+mod bodies;
+mod clean;
+mod config;
+mod encode;
+mod exit;
+mod fail;
+mod hint;
+mod input;
+mod progress;
+mod records;
+mod report;
+mod sandbox;
+mod send;
+mod signals;
+mod terminal;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::Send(args) => send::run(args),
+        Command::Encode(args) => encode::run(args),
+        Command::Sandbox(args) => sandbox::run(args),
+    };
+    done.unwrap_or_else(|error| fail::show(&error)).into()
+}

@@ -1,0 +1,268 @@
+//! The command line as it is typed. What it means is for [`config`](crate::config) to say.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use batchcast::input::Format;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::sandbox::SandboxArgs;
+
+#[derive(Parser)]
+#[command(
+    name = "batchcast",
+    version,
+    about = "Streams recipient lists of any size into size-capped High Volume SMS batches",
+    long_about = "Streams recipient lists of any size, in constant memory, into batches for RingCentral's \
+                  High Volume SMS API. No batch is larger than the API takes, and nobody gets a message twice.",
+    after_help = EXAMPLES,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Try it without an account, nobody gets a message:
+    batchcast send numbers.txt --from +16505550100 --text 'Hello Team' --sandbox
+  See what would be sent:
+    batchcast encode numbers.txt --from +16505550100 --text 'Hello Team' --out -
+
+Exit codes:
+  0  everything was accepted
+  1  failure; the summary says what was sent until then
+  2  wrong usage; nothing was sent
+  3  finished, but some records were invalid or rejected
+  5  in doubt: a batch may have been accepted or not, look before you send it again
+  130  interrupted; the summary says what was sent until then";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Stream a list to the API
+    #[command(after_help = SEND_EXAMPLES)]
+    Send(SendArgs),
+    /// Write the batches that would be sent, without a network
+    #[command(after_help = ENCODE_EXAMPLES)]
+    Encode(EncodeArgs),
+    /// Run the API on this machine, to try and to test a send without an account
+    #[command(after_help = SANDBOX_EXAMPLES)]
+    Sandbox(SandboxArgs),
+}
+
+const SEND_EXAMPLES: &str = "\
+Credentials come from the environment only:
+  RC_ACCESS_TOKEN      an access token; or all three of
+  RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT
+
+Examples:
+  A number a line, one text for all:
+    batchcast send numbers.txt --from +16505550100 --text 'Hello Team'
+  A text for each, from another program, one JSON object a line:
+    query | batchcast send --format ndjson --from +16505550100 --rejected rejected.ndjson
+  A table whose columns have names of their own:
+    batchcast send people.csv --to-field Mobile --text-field Message --from +16505550100
+  Without an account, nobody gets a message:
+    batchcast send numbers.txt --from +16505550100 --text 'Hello Team' --sandbox
+
+Exit codes: 0 everything accepted, 1 failure, 2 wrong usage, 3 some records invalid or rejected,
+5 in doubt, 130 interrupted.";
+
+const ENCODE_EXAMPLES: &str = "\
+Examples:
+  batchcast encode numbers.txt --from +16505550100 --text 'Hello Team' --out-dir batches
+  batchcast encode people.csv --from +16505550100 --max-messages 10000 --out - | head -n 1 | jq .
+
+Exit codes: 0 everything encoded, 1 failure, 2 wrong usage, 3 some records invalid.";
+
+const SANDBOX_EXAMPLES: &str = "\
+Examples:
+  batchcast sandbox
+  batchcast sandbox --listen 127.0.0.1:8025 --record received.ndjson --reject every:100";
+
+/// The list, and what is made of it.
+#[derive(clap::Args)]
+pub(crate) struct ListArgs {
+    /// The list of recipients [default: standard input, which is also meant by -]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// The sender, a phone number in E.164 form such as +16505550100
+    // Not parsed here: clap would show the number in its error.
+    #[arg(
+        long,
+        value_name = "E164",
+        env = "BATCHCAST_FROM",
+        hide_env_values = true
+    )]
+    pub(crate) from: String,
+
+    /// The text of all messages that have none of their own; at most 1000 UTF-16 code units
+    #[arg(long, value_name = "TEXT", conflicts_with = "text_file")]
+    pub(crate) text: Option<String>,
+
+    /// The same from a file; a newline at its end does not count
+    #[arg(long, value_name = "PATH")]
+    pub(crate) text_file: Option<PathBuf>,
+
+    /// The list's format; auto decides by the file's extension, then by its first bytes
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) format: FormatArg,
+
+    /// The CSV column or NDJSON key of the recipient [default: to, else phone, mobile, number, …]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) to_field: Option<String>,
+
+    /// The CSV column or NDJSON key of the text [default: text]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) text_field: Option<String>,
+
+    /// The most bytes of a batch, such as 50MB (50,000,000), 50MiB, or a number of bytes
+    #[arg(long, value_name = "SIZE", default_value = "50MB", value_parser = size)]
+    pub(crate) max_bytes: u64,
+
+    /// The most messages of a batch [default: as many as fit]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_messages: Option<NonZeroU64>,
+
+    /// What to do about a record that cannot be sent
+    #[arg(long, value_name = "WHAT", default_value = "skip")]
+    pub(crate) on_invalid: OnInvalidArg,
+
+    /// Write the records that cannot be sent to this file, one JSON object a line
+    #[arg(long, value_name = "PATH")]
+    pub(crate) invalid: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+
+    /// Write the recipients that the API rejects to this file, one JSON object a line
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rejected: Option<PathBuf>,
+
+    // Not by clap's env: only one that was typed is in conflict with --sandbox.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "sandbox",
+        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
+    )]
+    pub(crate) base_url: Option<String>,
+
+    /// The certificate authorities to trust, a PEM file, instead of the system's
+    #[arg(long, value_name = "PEMFILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+
+    /// Send to a sandbox in this process, without an account: nobody gets a message
+    #[arg(long)]
+    pub(crate) sandbox: bool,
+
+    /// Write JSON to standard output: a line for each batch, then one for the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("to").required(true))]
+pub(crate) struct EncodeArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+
+    /// Write each batch to a file DIR/batch-00001.json, DIR/batch-00002.json, …
+    #[arg(long, value_name = "DIR", group = "to")]
+    pub(crate) out_dir: Option<PathBuf>,
+
+    /// Write the batches to standard output (-), one a line
+    #[arg(long, value_name = "-", group = "to")]
+    pub(crate) out: Option<Dash>,
+
+    /// Replace the batch files that are in DIR
+    #[arg(long, conflicts_with = "out")]
+    pub(crate) force: bool,
+}
+
+/// The one value that `--out` takes.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Dash {
+    /// Standard output.
+    #[value(name = "-")]
+    Stdout,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// By the file's extension, then by the first bytes
+    Auto,
+    /// A phone number a line
+    Lines,
+    /// A JSON object a line: {"to":"+1…","text":"…"}
+    Ndjson,
+    /// Comma-separated, with a header
+    Csv,
+}
+
+impl FormatArg {
+    /// The format, unless it is to be found out.
+    pub(crate) const fn named(self) -> Option<Format> {
+        match self {
+            Self::Auto => None,
+            Self::Lines => Some(Format::Lines),
+            Self::Ndjson => Some(Format::Ndjson),
+            Self::Csv => Some(Format::Csv),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnInvalidArg {
+    /// Pass over it, and go on
+    Skip,
+    /// Stop; the batch it would be in is not sent
+    Stop,
+}
+
+/// A number of bytes, with a unit or without.
+pub(crate) fn size(typed: &str) -> Result<u64, String> {
+    let size: bytesize::ByteSize = typed
+        .parse()
+        .map_err(|_| "not a size, such as 50MB, 50MiB or 50000000".to_owned())?;
+    Ok(size.as_u64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        for (typed, bytes) in [
+            ("50MB", Some(50_000_000)),
+            ("50MiB", Some(52_428_800)),
+            ("52428800", Some(52_428_800)),
+            ("1.5kB", Some(1_500)),
+            ("1 kib", Some(1_024)),
+            ("", None),
+            ("many", None),
+            ("-1", None),
+        ] {
+            assert_eq!(size(typed).ok(), bytes, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn the_default_is_the_librarys() {
+        let default = batchcast::encode::DEFAULT_MAX_BYTES;
+        assert_eq!(size("50MB"), Ok(default));
+    }
+}

@@ -1,0 +1,248 @@
+//! From what was typed, and the environment, to what will be done. Whatever can be found wrong without
+//! reading the list or touching the network is found here.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use batchcast::encode::{Limits, Splitter};
+use batchcast::input::{Fields, Format};
+use batchcast::send::{Credentials, DEFAULT_BASE_URL};
+use batchcast::{Envelope, PhoneNumber, Text};
+
+use crate::args::{ListArgs, OnInvalidArg, SendArgs};
+use crate::fail::Usage;
+
+/// The list, and what is made of it.
+#[derive(Debug)]
+pub(crate) struct List {
+    /// The file; `None` is standard input.
+    pub(crate) file: Option<PathBuf>,
+    /// The format; `None` is to be found out.
+    pub(crate) format: Option<Format>,
+    /// Which fields hold what.
+    pub(crate) fields: Fields,
+    /// Whether a field was named, which a list of numbers does not have.
+    pub(crate) names_fields: bool,
+    /// What all messages share.
+    pub(crate) envelope: Envelope,
+    /// How large a batch may become.
+    pub(crate) limits: Limits,
+    /// Whether an invalid record ends the run.
+    pub(crate) stop_on_invalid: bool,
+    /// Where invalid records are written to.
+    pub(crate) invalid: Option<PathBuf>,
+}
+
+impl List {
+    /// What the flags mean.
+    pub(crate) fn resolve(args: ListArgs) -> Result<Self> {
+        let from = PhoneNumber::parse(args.from.trim())
+            .map_err(|fault| Usage::error(format!("--from: {fault}")))?;
+        let mut envelope = Envelope::new(from);
+        if let Some(text) = default_text(args.text, args.text_file)? {
+            envelope = envelope.with_text(text);
+        }
+
+        let mut limits = Limits::default().with_max_bytes(args.max_bytes);
+        if let Some(messages) = args.max_messages {
+            limits = limits.with_max_messages(messages);
+        }
+        // Only asks whether the limits can hold anything at all.
+        let _ = Splitter::new(&envelope, limits).context(Usage::of("--max-bytes"))?;
+
+        let names_fields = args.to_field.is_some() || args.text_field.is_some();
+        let mut fields = Fields::default();
+        if let Some(name) = args.to_field {
+            fields = fields.to(name);
+        }
+        if let Some(name) = args.text_field {
+            fields = fields.text(name);
+        }
+
+        Ok(Self {
+            file: args.file.filter(|file| file.as_os_str() != "-"),
+            format: args.format.named(),
+            fields,
+            names_fields,
+            envelope,
+            limits,
+            stop_on_invalid: args.on_invalid == OnInvalidArg::Stop,
+            invalid: args.invalid,
+        })
+    }
+}
+
+fn default_text(text: Option<String>, file: Option<PathBuf>) -> Result<Option<Text<'static>>> {
+    let (flag, text) = match (text, file) {
+        (Some(text), _) => ("--text", text),
+        (None, Some(path)) => ("--text-file", read_text(&path)?),
+        (None, None) => return Ok(None),
+    };
+    if text.contains("{{") {
+        // Templates are to come. Nobody shall get the raw placeholder until then.
+        return Err(Usage::error(format!(
+            "{flag}: the text holds '{{{{', but placeholders are not supported yet: \
+             give each record a text of its own instead (see --text-field)"
+        )));
+    }
+    let text = Text::new(text).map_err(|fault| Usage::error(format!("{flag}: {fault}")))?;
+    Ok(Some(text))
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    let bytes =
+        fs::read(path).with_context(|| format!("--text-file: cannot read {}", path.display()))?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Err(Usage::error(format!(
+            "--text-file: {} is not UTF-8",
+            path.display()
+        )));
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+/// A send.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    /// What is sent.
+    pub(crate) list: List,
+    /// Where it is sent to.
+    pub(crate) target: Target,
+    /// Where rejected recipients are written to.
+    pub(crate) rejected: Option<PathBuf>,
+    /// Whether results are JSON.
+    pub(crate) json: bool,
+}
+
+/// Where a list is sent to.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A sandbox that is started for it.
+    Sandbox,
+    /// A server.
+    Server {
+        /// Its base URL.
+        base_url: String,
+        /// Who sends.
+        credentials: Credentials,
+        /// The certificate authorities to trust instead of the system's, in PEM.
+        ca_bundle: Option<Vec<u8>>,
+    },
+}
+
+impl Sending {
+    /// What the flags, and the environment, mean.
+    pub(crate) fn resolve(args: SendArgs, env: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
+        let target = if args.sandbox {
+            Target::Sandbox
+        } else {
+            let ca_bundle = args.ca_bundle.map(|path| {
+                fs::read(&path)
+                    .with_context(|| format!("--ca-bundle: cannot read {}", path.display()))
+            });
+            let base_url = match args.base_url {
+                Some(typed) => typed,
+                None => {
+                    variable(&env, "RC_SERVER_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned())
+                }
+            };
+            Target::Server {
+                base_url,
+                credentials: credentials(&env)?,
+                ca_bundle: ca_bundle.transpose()?,
+            }
+        };
+        Ok(Self {
+            list: List::resolve(args.list)?,
+            target,
+            rejected: args.rejected,
+            json: args.json,
+        })
+    }
+}
+
+const JWT: [&str; 3] = ["RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT"];
+
+/// The credentials of the environment. An access token goes before the other three.
+fn credentials(env: &impl Fn(&str) -> Option<OsString>) -> Result<Credentials> {
+    if let Some(token) = variable(env, "RC_ACCESS_TOKEN")? {
+        return Ok(Credentials::access_token(token));
+    }
+    let [id, secret, jwt] = JWT.map(|name| variable(env, name));
+    match (id?, secret?, jwt?) {
+        (Some(id), Some(secret), Some(jwt)) => Ok(Credentials::jwt(id, secret, jwt)),
+        (None, None, None) => Err(Usage::error(
+            "no credentials: set RC_ACCESS_TOKEN, or RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and \
+             RC_USER_JWT, in the environment; or try it with --sandbox, without an account",
+        )),
+        (id, secret, jwt) => {
+            let missing: Vec<_> = JWT
+                .into_iter()
+                .zip([id, secret, jwt])
+                .filter_map(|(name, value)| value.is_none().then_some(name))
+                .collect();
+            let missing = missing.join(" and ");
+            Err(Usage::error(format!(
+                "the credentials are not complete: {missing} is not set in the environment \
+                 (or try it with --sandbox, without an account)"
+            )))
+        }
+    }
+}
+
+/// A variable's value; one that is empty is not set. Errors name the variable, never what is in it.
+fn variable(env: &impl Fn(&str) -> Option<OsString>, name: &str) -> Result<Option<String>> {
+    let Some(value) = env(name) else {
+        return Ok(None);
+    };
+    let value = value
+        .into_string()
+        .map_err(|_| Usage::error(format!("the environment's {name} is not UTF-8")))?;
+    let value = value.trim();
+    Ok((!value.is_empty()).then(|| value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(set: &[(&str, &str)]) -> Result<Credentials> {
+        credentials(&|name| {
+            let found = set.iter().find(|(set, _)| *set == name);
+            found.map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn credentials_are_complete_or_refused() {
+        assert!(asked(&[("RC_ACCESS_TOKEN", "secret")]).is_ok());
+        assert!(asked(&JWT.map(|name| (name, "secret"))).is_ok());
+        for left_out in 0..3 {
+            let mut set = JWT.map(|name| (name, "secret"));
+            set[left_out].1 = "";
+            let error = asked(&set).unwrap_err();
+            assert!(error.is::<Usage>());
+            let told = error.to_string();
+            assert!(!told.contains("secret"), "{told}");
+            for (at, name) in JWT.into_iter().enumerate() {
+                assert_eq!(told.contains(name), at == left_out, "{told}");
+            }
+        }
+        let told = asked(&[]).unwrap_err().to_string();
+        for named in JWT.into_iter().chain(["RC_ACCESS_TOKEN", "--sandbox"]) {
+            assert!(told.contains(named), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_is_refused() {
+        let error = default_text(Some("Hello {{name}}".into()), None).unwrap_err();
+        assert!(error.is::<Usage>());
+        assert!(!error.to_string().contains("Hello"), "{error}");
+        assert!(default_text(Some("Hello {name}".into()), None).is_ok());
+    }
+}

@@ -1,0 +1,187 @@
+//! `batchcast encode`: writes the bodies that would be sent, without a network.
+
+use anyhow::{Context as _, Result};
+use batchcast::Error;
+use batchcast::encode::{Push, Splitter};
+use batchcast::input::{Block, Blocks, Invalid, Parse as _, Record, Records as _};
+
+use crate::args::EncodeArgs;
+use crate::bodies::{Bodies, Interrupts, Put};
+use crate::config::List;
+use crate::exit::Exit;
+use crate::input::Source;
+use crate::progress::{batches, bytes, recipients};
+use crate::records::{InvalidLine, RecordsFile};
+use crate::report::Samples;
+use crate::{signals, terminal};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the list cannot be read, or the bodies cannot be written.
+pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
+    let list = List::resolve(args.list)?;
+    let source = Source::open(&list)?;
+    let invalid = RecordsFile::create(
+        "--invalid",
+        list.invalid.as_deref(),
+        source.metadata.as_ref(),
+        &[],
+    )?;
+    let interrupts = Interrupts::default();
+    let bodies = match &args.out_dir {
+        Some(dir) => Bodies::directory(dir, args.force, &interrupts)?,
+        None => Bodies::stdout(),
+    };
+    signals::quit_after(move || interrupts.clear()).context("cannot listen for signals")?;
+
+    let splitter = Splitter::new(&list.envelope, list.limits)?;
+    let to_stdout = args.out.is_some();
+    let mut run = Run {
+        bodies,
+        invalid,
+        stop_on_invalid: list.stop_on_invalid,
+        done: Done::default(),
+    };
+    let put = run.encode(splitter, source, &list);
+    if let Some(file) = &mut run.invalid {
+        file.flush()?;
+    }
+    if let Put::NobodyReads = put? {
+        return Ok(Exit::Accepted);
+    }
+    // Results go to stdout, unless the bodies themselves are there.
+    for line in run.done.summary(&run) {
+        if to_stdout {
+            terminal::note(&line);
+        } else {
+            terminal::result(&line)?;
+        }
+    }
+    Ok(if run.done.invalid == 0 {
+        Exit::Accepted
+    } else {
+        Exit::Partial
+    })
+}
+
+struct Run {
+    bodies: Bodies,
+    invalid: Option<RecordsFile>,
+    stop_on_invalid: bool,
+    done: Done,
+}
+
+/// What has been done.
+#[derive(Default)]
+struct Done {
+    batches: u64,
+    messages: u64,
+    bytes: u64,
+    invalid: u64,
+    samples: Samples,
+}
+
+impl Run {
+    fn encode(&mut self, mut splitter: Splitter, source: Source, list: &List) -> Result<Put> {
+        let (reader, mut parser) = source.parse(list)?;
+        let mut blocks = Blocks::new(reader);
+        // Two blocks take turns: what is left of the one is put in front of the other.
+        let (mut block, mut spare) = (Block::default(), Block::default());
+        // Where the block begins in the list.
+        let mut at = 0;
+        blocks.fill(&mut block)?;
+        loop {
+            let mut records = parser.block(block.bytes(), block.last());
+            while let Some(record) = records.next()? {
+                let pushed = match record {
+                    Record::Message(message) => splitter.push(&message),
+                    Record::Invalid(invalid) => {
+                        self.invalid(invalid)?;
+                        continue;
+                    }
+                    _ => continue,
+                };
+                let put = match pushed {
+                    Ok(Push::Buffered) => continue,
+                    Ok(push) => self.push(push)?,
+                    Err(error) => {
+                        let input = as_it_was(&error, block.bytes(), at, records.consumed());
+                        self.invalid(Invalid { error, input })?;
+                        continue;
+                    }
+                };
+                if let Put::NobodyReads = put {
+                    return Ok(put);
+                }
+            }
+            let consumed = records.consumed();
+            if block.last() {
+                break;
+            }
+            blocks.fill(&mut spare)?;
+            spare.prepend(&block.bytes()[consumed..]);
+            std::mem::swap(&mut block, &mut spare);
+            at += consumed as u64;
+        }
+        if let Some(closed) = splitter.finish()
+            && let Put::NobodyReads = self.push(Push::Batch(closed))?
+        {
+            return Ok(Put::NobodyReads);
+        }
+        self.bodies.finish()?;
+        Ok(Put::Done)
+    }
+
+    fn push(&mut self, push: Push) -> Result<Put> {
+        match push {
+            Push::Buffered => Ok(Put::Done),
+            Push::Chunk(chunk) => self.bodies.write(&chunk),
+            Push::Batch(closed) => {
+                if let Put::NobodyReads = self.bodies.write(&closed.rest)? {
+                    return Ok(Put::NobodyReads);
+                }
+                self.done.batches += 1;
+                self.done.messages += closed.batch.messages;
+                self.done.bytes += closed.batch.bytes;
+                self.bodies.close(&closed.tail, closed.batch.number)
+            }
+        }
+    }
+
+    #[cold]
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<()> {
+        self.done.invalid += 1;
+        self.done.samples.invalid(&invalid);
+        if let Some(file) = &mut self.invalid {
+            file.write(&InvalidLine::of(&invalid))?;
+        }
+        if self.stop_on_invalid {
+            return Err(invalid.error.into());
+        }
+        Ok(())
+    }
+}
+
+/// The record that a message was made of, of the block that begins at byte `at` of the list.
+fn as_it_was<'b>(error: &Error, block: &'b [u8], at: u64, consumed: usize) -> &'b [u8] {
+    let byte = error.position().map_or(u64::MAX, |position| position.byte);
+    let start = usize::try_from(byte.saturating_sub(at)).unwrap_or(usize::MAX);
+    let record = block.get(start..consumed).unwrap_or_default();
+    record.trim_ascii_end()
+}
+
+impl Done {
+    fn summary(&self, run: &Run) -> Vec<String> {
+        let mut lines = vec![format!(
+            "Encoded: {} in {} ({}){}",
+            recipients(self.messages),
+            batches(self.batches),
+            bytes(self.bytes),
+            run.bodies.place(self.batches),
+        )];
+        let file = run.invalid.as_ref().map(RecordsFile::path);
+        lines.extend(self.samples.invalid_lines(self.invalid, file));
+        lines
+    }
+}

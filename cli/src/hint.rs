@@ -1,0 +1,140 @@
+//! From what went wrong to the flag that helps.
+
+use std::error::Error as StdError;
+
+use batchcast::send::{ClientError, FailureKind};
+use batchcast::{Error, ErrorKind, HeaderError, RecordError, TextError};
+
+/// What to do about an error, if there is something.
+pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    if let Some(error) = error.downcast_ref::<ClientError>() {
+        return of_client(error);
+    }
+    error
+        .downcast_ref::<Error>()
+        .and_then(|error| of_kind(error.kind()))
+}
+
+/// The same for a fault of the list, or of the flags.
+pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::Record { fault, .. } => of_record(*fault).unwrap_or(
+            "--on-invalid skip passes over such records, --invalid PATH writes them to a file",
+        ),
+        ErrorKind::Header { fault, .. } => match fault {
+            HeaderError::NoColumn { .. } | HeaderError::TwoColumns(_) => {
+                "--to-field NAME says which column holds the numbers, --text-field NAME which one the texts; \
+                 if the list is no CSV, say what it is with --format"
+            }
+            _ => "if the list is no CSV, say what it is with --format; texts have to be UTF-8",
+        },
+        ErrorKind::PhoneNumber(_) => "--from takes a number such as +16505550100",
+        ErrorKind::Text(TextError::Empty) => "--text TEXT or --text-file PATH gives a text",
+        ErrorKind::LimitTooSmall { .. } => "raise --max-bytes, or shorten the text (--text)",
+        _ => return None,
+    })
+}
+
+/// The same for what is wrong with one record, if a flag helps against just that.
+pub(crate) const fn of_record(fault: RecordError) -> Option<&'static str> {
+    Some(match fault {
+        RecordError::NoText => {
+            "--text TEXT gives a text to all that have none, --text-field NAME says where to find it"
+        }
+        RecordError::NoRecipient | RecordError::RecipientType => {
+            "--to-field NAME says where to find the number"
+        }
+        RecordError::TextType => "--text-field NAME says where to find the text",
+        RecordError::EntryTooLarge { .. } => "raise --max-bytes",
+        RecordError::Json(_) | RecordError::NotAnObject => {
+            "if the list is not one JSON object a line, say what it is with --format"
+        }
+        _ => return None,
+    })
+}
+
+/// The same for a connection that cannot be set up.
+const fn of_client(error: &ClientError) -> Option<&'static str> {
+    Some(match error {
+        ClientError::Tls(_) | ClientError::CaBundle(_) => {
+            "--ca-bundle PEMFILE names the certificate authorities to trust, in PEM"
+        }
+        ClientError::Url(_) | ClientError::UrlParts | ClientError::Insecure { .. } => {
+            "--base-url (RC_SERVER_URL) takes a URL such as https://platform.ringcentral.com"
+        }
+        _ => return None,
+    })
+}
+
+/// The same for why a send stopped.
+pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
+    Some(match failure {
+        FailureKind::Input(error) => return of_kind(error.kind()),
+        FailureKind::Authorization(_) => {
+            "check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT, and that they belong to --base-url"
+        }
+        FailureKind::Answer(answer) => match answer.status {
+            401 => {
+                "check the credentials: an access token (RC_ACCESS_TOKEN) is valid for an hour only"
+            }
+            403 => {
+                "the account or the app may lack the permission to send (A2PSMS), or --from the feature"
+            }
+            404 => "check --base-url (RC_SERVER_URL)",
+            413 => "lower --max-bytes",
+            429 => "the account's rate limit: wait before you try again",
+            _ => return None,
+        },
+        FailureKind::Transport { .. } | FailureKind::Timeout { .. } => {
+            "check the network and --base-url (RC_SERVER_URL); --ca-bundle PEMFILE names \
+             the certificate authorities to trust"
+        }
+        FailureKind::Handler(_) => "what was written until then is in the file",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use batchcast::Position;
+
+    #[test]
+    fn the_flag_that_helps_is_named() {
+        let position = Position::of_record(3);
+        let record = |fault| ErrorKind::Record { position, fault };
+        let (wanted, found) = ("to".to_owned(), "name".to_owned());
+        let fault = HeaderError::NoColumn { wanted, found };
+        for (kind, flag) in [
+            (record(RecordError::NoText), "--text "),
+            (record(RecordError::NoText), "--text-field"),
+            (record(RecordError::NoRecipient), "--to-field"),
+            (record(RecordError::Utf8), "--on-invalid"),
+            (
+                record(RecordError::FieldCount {
+                    expected: 2,
+                    found: 3,
+                }),
+                "--invalid",
+            ),
+            (
+                record(RecordError::EntryTooLarge {
+                    bytes: 2,
+                    max_bytes: 1,
+                }),
+                "--max-bytes",
+            ),
+            (ErrorKind::Header { position, fault }, "--to-field"),
+            (
+                ErrorKind::LimitTooSmall {
+                    max_bytes: 1,
+                    needed: 2,
+                },
+                "--max-bytes",
+            ),
+        ] {
+            let hint = of(&Error::from(kind)).unwrap();
+            assert!(hint.contains(flag), "{hint}");
+        }
+    }
+}

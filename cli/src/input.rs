@@ -1,0 +1,180 @@
+//! Opening a list, and finding out what format it has.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Cursor, IsTerminal as _, Read, Seek as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use batchcast::input::{Format, Parser};
+
+use crate::config::List;
+use crate::fail::Usage;
+use crate::terminal;
+
+/// How much of a list is looked at to find out its format.
+const MAX_AHEAD: usize = 64 * 1024;
+
+/// A list that is open, and of which nothing has been read.
+pub(crate) struct Source {
+    reader: Box<dyn Read + Send>,
+    /// What the operating system knows about it; `None` if it was not asked.
+    pub(crate) metadata: Option<Metadata>,
+    /// How many bytes it has, if that is known.
+    pub(crate) size: Option<u64>,
+}
+
+impl Source {
+    /// Opens the list.
+    pub(crate) fn open(list: &List) -> Result<Self> {
+        match &list.file {
+            Some(path) => {
+                Self::file(path).with_context(|| format!("cannot open {}", path.display()))
+            }
+            None => Self::stdin().context("cannot open standard input"),
+        }
+    }
+
+    fn file(path: &Path) -> Result<Self> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            bail!("it is a directory");
+        }
+        Self::of(file, metadata)
+    }
+
+    fn of(mut file: File, metadata: Metadata) -> Result<Self> {
+        let size = match metadata.is_file() {
+            // Standard input may stand somewhere in the middle.
+            true => Some(metadata.len().saturating_sub(file.stream_position()?)),
+            false => None,
+        };
+        Ok(Self {
+            reader: Box::new(file),
+            metadata: Some(metadata),
+            size,
+        })
+    }
+
+    fn stdin() -> Result<Self> {
+        let stdin = io::stdin();
+        if stdin.is_terminal() {
+            terminal::note(
+                "batchcast: reading the list from the terminal, until Ctrl-D; see --help for others",
+            );
+        }
+        // As a file it has a size, if it is one, and no lock and no second buffer.
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsFd as _;
+            let file = File::from(stdin.as_fd().try_clone_to_owned()?);
+            let metadata = file.metadata()?;
+            Self::of(file, metadata)
+        }
+        #[cfg(not(unix))]
+        Ok(Self {
+            reader: Box::new(stdin),
+            metadata: None,
+            size: None,
+        })
+    }
+
+    /// Reads as far as it must to know the format, and gives the list from its beginning with its parser.
+    pub(crate) fn parse(mut self, list: &List) -> Result<(impl Read + Send + use<>, Parser)> {
+        let mut ahead = Vec::new();
+        let named = list
+            .format
+            .or_else(|| Format::of_path(list.file.as_deref()?));
+        let format = match named {
+            Some(format) => format,
+            None => {
+                read_ahead(&mut self.reader, &mut ahead).context("cannot read the list")?;
+                Format::sniff(&ahead)
+            }
+        };
+        if format == Format::Lines && !ahead_is_blank(named, &ahead) {
+            if list.names_fields {
+                return Err(Usage::error(
+                    "--to-field and --text-field: the list is one of numbers, which has no fields \
+                     (if it is not, say what it is with --format)",
+                ));
+            }
+            if list.envelope.text().is_none() {
+                return Err(Usage::error(
+                    "no text: the list is one of numbers, so --text or --text-file is needed \
+                     (if it is not, say what it is with --format)",
+                ));
+            }
+        }
+        let parser = Parser::new(format, &list.fields);
+        Ok((Cursor::new(ahead).chain(self.reader), parser))
+    }
+}
+
+/// Whether the format was guessed from nothing at all: an empty list is a list of any format.
+fn ahead_is_blank(named: Option<Format>, ahead: &[u8]) -> bool {
+    named.is_none() && ahead.trim_ascii().is_empty()
+}
+
+/// Reads until there is a line that tells the format, and no further than that needs.
+fn read_ahead(reader: &mut impl Read, ahead: &mut Vec<u8>) -> io::Result<()> {
+    let mut block = [0; 4 * 1024];
+    while ahead.len() < MAX_AHEAD && !tells(ahead) {
+        match reader.read(&mut block) {
+            Ok(0) => break,
+            Ok(read) => ahead.extend_from_slice(&block[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is a whole line that is neither blank nor a comment.
+fn tells(ahead: &[u8]) -> bool {
+    let ahead = ahead.strip_prefix(b"\xef\xbb\xbf").unwrap_or(ahead);
+    let whole = ahead
+        .split_inclusive(|&byte| byte == b'\n')
+        .filter(|line| line.ends_with(b"\n"));
+    whole
+        .map(<[u8]>::trim_ascii)
+        .any(|line| !matches!(line, [] | [b'#', ..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a byte at a time, and fails if it is asked for more than it has.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let Some((first, rest)) = self.0.split_first() else {
+                return Err(io::Error::other("asked for more"));
+            };
+            (into[0], self.0) = (*first, rest);
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_pauses_after_a_line_is_not_waited_for() {
+        let list = b"\xef\xbb\xbf# comment\n\n  \r\n+14155550100\n";
+        let mut ahead = Vec::new();
+        read_ahead(&mut Slow(list), &mut ahead).unwrap();
+        assert_eq!(ahead, list);
+    }
+
+    #[test]
+    fn looks_only_so_far() {
+        let mut ahead = Vec::new();
+        let mut endless = io::repeat(b'x');
+        read_ahead(&mut endless, &mut ahead).unwrap();
+        assert_eq!(ahead.len(), MAX_AHEAD);
+        let mut short: &[u8] = b"+14155550100";
+        ahead.clear();
+        read_ahead(&mut short, &mut ahead).unwrap();
+        assert_eq!(ahead, b"+14155550100");
+    }
+}

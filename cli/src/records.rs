@@ -1,0 +1,178 @@
+//! The files of what was not sent: invalid records, rejected recipients. A JSON object a line.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use batchcast::input::Invalid;
+use batchcast::send::Reject;
+use batchcast::{ErrorKind, Position};
+use serde::Serialize;
+
+use crate::fail::Usage;
+
+/// A file of records, readable by its owner alone: it holds numbers and texts.
+pub(crate) struct RecordsFile {
+    path: PathBuf,
+    out: BufWriter<File>,
+    metadata: Metadata,
+}
+
+impl RecordsFile {
+    /// Creates the file that `flag` names, if it names one. It must be neither the list nor one of `others`.
+    pub(crate) fn create(
+        flag: &str,
+        path: Option<&Path>,
+        list: Option<&Metadata>,
+        others: &[&Option<Self>],
+    ) -> Result<Option<Self>> {
+        let Some(path) = path else {
+            return Ok(None);
+        };
+        let context = || format!("{flag}: cannot write {}", path.display());
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let file = options.open(path).with_context(context)?;
+        let metadata = file.metadata().with_context(context)?;
+
+        let is_list = list.is_some_and(|list| same_file(list, &metadata));
+        if is_list {
+            return Err(Usage::error(format!(
+                "{flag}: {} is the list itself",
+                path.display()
+            )));
+        }
+        let mut others = others.iter().filter_map(|other| other.as_ref());
+        if others.any(|other| same_file(&other.metadata, &metadata)) {
+            return Err(Usage::error("--invalid and --rejected are the same file"));
+        }
+        if metadata.is_file() && metadata.len() > 0 {
+            // Who was rejected is said once, by the answer to the batch, and never again.
+            return Err(Usage::error(format!(
+                "{flag}: {} is not empty, and what an earlier run wrote is not overwritten: \
+                 move it away, or name another file",
+                path.display()
+            )));
+        }
+        #[cfg(unix)]
+        if metadata.is_file() {
+            use std::os::unix::fs::PermissionsExt as _;
+            // It may have been there, empty, with other permissions.
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))
+                .with_context(context)?;
+        }
+        Ok(Some(Self {
+            path: path.to_owned(),
+            out: BufWriter::new(file),
+            metadata,
+        }))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// Say which file it is.
+    pub(crate) fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
+        let written = serde_json::to_writer(&mut self.out, line).map_err(io::Error::from);
+        let written = written.and_then(|()| self.out.write_all(b"\n"));
+        written.map_err(|error| self.named(&error))
+    }
+
+    /// Hands everything to the operating system.
+    ///
+    /// # Errors
+    /// Say which file it is.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush().map_err(|error| self.named(&error))
+    }
+
+    fn named(&self, error: &io::Error) -> io::Error {
+        let told = format!("cannot write {}: {error}", self.path.display());
+        io::Error::new(error.kind(), told)
+    }
+}
+
+/// Whether both are one regular file. (A device, such as /dev/null, may well be both.)
+fn same_file(one: &Metadata, other: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        // Without an identity: a file that was just created empty is not a list with something in it,
+        // and one with something in it is refused in any case.
+        let _ = (one, other);
+        false
+    }
+}
+
+/// A line of `--invalid`.
+#[derive(Serialize)]
+pub(crate) struct InvalidLine<'a> {
+    record: u64,
+    line: u64,
+    byte: u64,
+    error: String,
+    input: std::borrow::Cow<'a, str>,
+}
+
+impl<'a> InvalidLine<'a> {
+    /// What is said about an invalid record.
+    pub(crate) fn of(invalid: &'a Invalid<'_>) -> Self {
+        let Position { record, line, byte } = invalid.error.position().unwrap_or_default();
+        let error = match invalid.error.kind() {
+            // The position is in fields of its own.
+            ErrorKind::Record { fault, .. } => fault.to_string(),
+            other => other.to_string(),
+        };
+        let input = String::from_utf8_lossy(invalid.input);
+        Self {
+            record,
+            line,
+            byte,
+            error,
+            input,
+        }
+    }
+}
+
+/// A line of `--rejected`. Without a record and a line, the API's index and number do not belong together.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RejectedLine<'a> {
+    record: Option<u64>,
+    line: Option<u64>,
+    to: &'a str,
+    error_code: &'a str,
+    description: &'a str,
+    batch: u64,
+    index: u64,
+}
+
+impl<'a> RejectedLine<'a> {
+    /// What is said about a rejected recipient.
+    pub(crate) fn of(reject: &'a Reject) -> Self {
+        Self {
+            record: reject.origin.map(|origin| origin.record),
+            line: reject.origin.map(|origin| origin.line),
+            to: &reject.to,
+            error_code: &reject.error_code,
+            description: &reject.description,
+            batch: reject.batch,
+            index: reject.index,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Ctrl-C and SIGTERM: the first one asks to stop, the second one quits.
+
+use std::io;
+use std::process;
+
+use tokio::sync::watch;
+
+use crate::exit::Exit;
+use crate::terminal;
+
+/// Whether somebody asked to stop.
+#[derive(Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Listens from now on. A second signal ends the process, after `last` has saved what it can.
+    ///
+    /// # Errors
+    /// If the operating system does not let it listen.
+    pub(crate) fn listen(last: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let (asked, stop) = watch::channel(false);
+        let mut signals = Signals::listen()?;
+        tokio::spawn(async move {
+            signals.next().await;
+            terminal::note("batchcast: stopping; once more quits at once");
+            let _ = asked.send(true);
+            signals.next().await;
+            last();
+            process::exit(Exit::Interrupted as i32);
+        });
+        Ok(Self(stop))
+    }
+
+    /// Waits for the first signal.
+    pub(crate) async fn asked(mut self) {
+        if self.0.wait_for(|&asked| asked).await.is_err() {
+            // Nobody listens any more, so nobody asks.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Calls `last` at the first signal, and ends the process. For what needs no runtime of its own.
+///
+/// # Errors
+/// If the operating system does not let it listen.
+pub(crate) fn quit_after(last: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut signals = {
+        let _in_runtime = runtime.enter();
+        Signals::listen()?
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(signals.next());
+        last();
+        terminal::note("batchcast: interrupted");
+        process::exit(Exit::Interrupted as i32);
+    });
+    Ok(())
+}
+
+/// Waits for one signal of those that ask to stop.
+///
+/// # Errors
+/// If the operating system does not let it listen.
+pub(crate) fn one() -> io::Result<impl Future<Output = ()>> {
+    let mut signals = Signals::listen()?;
+    Ok(async move { signals.next().await })
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self(tokio::signal::windows::ctrl_c()?))
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}

@@ -1,0 +1,123 @@
+//! What happens during a send: written down where it was asked for, and shown.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use batchcast::send::{Event, Receipt};
+use indicatif::HumanCount;
+
+use crate::progress::{self, Progress};
+use crate::records::{InvalidLine, RecordsFile, RejectedLine};
+use crate::report::{BatchLine, Samples};
+use crate::terminal;
+
+/// Takes the events of a send. They come from several threads.
+pub(crate) struct Watch {
+    pub(crate) progress: Progress,
+    json: bool,
+    notes: Mutex<Notes>,
+}
+
+/// What is kept of the events.
+pub(crate) struct Notes {
+    pub(crate) rejected: Option<RecordsFile>,
+    pub(crate) invalid: Option<RecordsFile>,
+    pub(crate) samples: Samples,
+}
+
+impl Notes {
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// If one of the files cannot be written.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        let files = [&mut self.rejected, &mut self.invalid];
+        // Both, also if the first one fails.
+        let flushed = files.map(|file| file.as_mut().map_or(Ok(()), RecordsFile::flush));
+        flushed.into_iter().collect()
+    }
+}
+
+impl Watch {
+    /// With the files, those that were asked for.
+    pub(crate) fn new(
+        progress: Progress,
+        json: bool,
+        rejected: Option<RecordsFile>,
+        invalid: Option<RecordsFile>,
+    ) -> Self {
+        let samples = Samples::default();
+        let notes = Mutex::new(Notes {
+            rejected,
+            invalid,
+            samples,
+        });
+        Self {
+            progress,
+            json,
+            notes,
+        }
+    }
+
+    /// Takes an event.
+    ///
+    /// # Errors
+    /// If what has to be written down cannot be.
+    pub(crate) fn event(&self, event: &Event<'_>) -> io::Result<()> {
+        match event {
+            Event::Progress(at) => self.progress.update(at),
+            Event::Invalid(invalid) => {
+                let mut notes = self.notes();
+                notes.samples.invalid(invalid);
+                if let Some(file) = &mut notes.invalid {
+                    file.write(&InvalidLine::of(invalid))?;
+                }
+            }
+            Event::Rejected(reject) => {
+                let mut notes = self.notes();
+                notes.samples.rejected(reject);
+                if let Some(file) = &mut notes.rejected {
+                    file.write(&RejectedLine::of(reject))?;
+                }
+            }
+            Event::Accepted(receipt) => self.accepted(receipt)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A batch is called accepted only when what belongs to it is written.
+    fn accepted(&self, receipt: &Receipt) -> io::Result<()> {
+        {
+            let mut notes = self.notes();
+            notes.flush()?;
+            notes.samples.accepted(receipt);
+        }
+        let batch = &receipt.batch;
+        self.progress.above(&format!(
+            "batch {} accepted: {} messages, {}, {} rejected, id {}",
+            batch.number,
+            HumanCount(batch.messages),
+            progress::bytes(batch.bytes),
+            HumanCount(receipt.rejected),
+            receipt.id,
+        ));
+        if self.json {
+            self.progress
+                .aside(|| terminal::json(&BatchLine::of(receipt)))?;
+        }
+        Ok(())
+    }
+
+    /// What was kept.
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes out what is buffered, unless it is being written to just now. For a process that quits.
+    pub(crate) fn flush_if_free(&self) {
+        if let Ok(mut notes) = self.notes.try_lock() {
+            let _ = notes.flush();
+        }
+    }
+}

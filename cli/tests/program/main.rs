@@ -1,0 +1,8 @@
+//! The program as a process: what goes in, what comes out, and its exit code.
+
+mod encode;
+mod send;
+mod server;
+mod stopped;
+mod support;
+mod usage;

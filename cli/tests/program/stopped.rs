@@ -1,0 +1,212 @@
+use std::io::Write as _;
+use std::net::TcpListener;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::server::{Seen, Server, Then, receipt};
+use crate::support::{Run, TOKEN, batchcast, number, numbers, recipients};
+
+/// A send to this URL.
+fn send_to(url: &str) -> Run {
+    batchcast("send --base-url")
+        .arg(url)
+        .envelope()
+        .env("RC_ACCESS_TOKEN", TOKEN)
+}
+
+fn in_doubt() -> Server {
+    Server::start(|request, seen| match (request, seen) {
+        (_, Seen::Head) => Then::Read,
+        (1, _) => receipt(""),
+        _ => Then::Answer("500 Internal Server Error", "{}".to_owned()),
+    })
+}
+
+#[test]
+fn a_batch_in_doubt_is_not_taken_for_failed() {
+    let server = in_doubt();
+    let run = send_to(server.url())
+        .arg("--max-messages")
+        .arg("2")
+        .stdin(numbers(5));
+    let ran = run.run().code(5).discreet();
+    ran.out("Accepted: 2 recipients in 1 batch ")
+        .out("records 1 to 2")
+        .out("batch 1: id batch-id")
+        .out("In doubt: records 3 to 4 (batch 2)")
+        .out("Not sent: record 5 and all after it")
+        .err("stopped: batch 2: the server answered 500");
+}
+
+#[test]
+fn a_batch_in_doubt_as_json() {
+    let server = in_doubt();
+    let run = send_to(server.url())
+        .arg("--max-messages")
+        .arg("2")
+        .arg("--json")
+        .stdin(numbers(5));
+    let lines = run.run().code(5).discreet().json();
+    assert_eq!(lines.len(), 2);
+    let summary = &lines[1];
+    assert_eq!(summary["outcome"], "inDoubt");
+    assert_eq!(summary["accepted"], json!([1, 2]));
+    assert_eq!(summary["inDoubt"], json!([3, 4]));
+    assert_eq!(summary["notSentFrom"], 5);
+    assert_eq!(summary["failedBatch"], 2);
+    assert!(
+        summary["error"].as_str().unwrap().contains("500"),
+        "{summary}"
+    );
+}
+
+#[test]
+fn no_answer_is_in_doubt_too() {
+    let server = Server::start(|_, seen| match seen {
+        Seen::Head => Then::Read,
+        _ => Then::Close,
+    });
+    let ran = send_to(server.url()).stdin(numbers(2)).run().code(5);
+    ran.out("In doubt: records 1 to 2 (batch 1)");
+}
+
+#[test]
+fn an_early_refusal_means_that_nobody_got_a_message() {
+    for (status, hint) in [
+        ("413 Request Entity Too Large", "--max-bytes"),
+        ("401 Unauthorized", "RC_ACCESS_TOKEN"),
+        ("429 Too Many Requests", "rate limit"),
+        ("404 Not Found", "--base-url"),
+    ] {
+        let server = Server::start(move |_, _| Then::Answer(status, "{}".to_owned()));
+        let ran = send_to(server.url())
+            .stdin(numbers(3))
+            .run()
+            .code(1)
+            .discreet();
+        ran.err("batch 1")
+            .err(&status[..3])
+            .err(hint)
+            .out("Not sent: nobody got a message");
+    }
+}
+
+#[test]
+fn a_server_that_is_gone() {
+    let url = format!(
+        "http://{}",
+        TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+    );
+    let ran = send_to(&url).stdin(numbers(3)).run().code(1).discreet();
+    ran.err("--base-url").out("Not sent: nobody got a message");
+}
+
+#[test]
+fn credentials_go_nowhere_in_the_clear() {
+    send_to("http://sms.example.com")
+        .stdin(numbers(1))
+        .run()
+        .code(2)
+        .err("not https")
+        .err("--base-url");
+    send_to("platform")
+        .stdin(numbers(1))
+        .run()
+        .code(2)
+        .err("--base-url");
+    let from_environment = batchcast("send").envelope().env("RC_ACCESS_TOKEN", TOKEN);
+    let run = from_environment
+        .env("RC_SERVER_URL", "http://sms.example.com")
+        .stdin(numbers(1));
+    run.run().code(2).err("not https");
+}
+
+#[test]
+fn what_the_server_says_is_not_let_loose() {
+    // An escape sequence, and numbers where they do not belong.
+    let (one, two) = (number(0), number(1));
+    let server = Server::start(move |_, seen| match seen {
+        Seen::Head => Then::Read,
+        _ => receipt(&format!(
+            r#"{{"index":1,"to":["{one}"],"errorCode":"X\u001b[2J","description":"{one} is\nbad"}},
+               {{"index":1,"to":["{two}"],"errorCode":"Y","description":"not the first one"}}"#
+        )),
+    });
+    let files = crate::support::Files::new();
+    let path = files.path("rejected");
+    let run = send_to(server.url())
+        .arg("--rejected")
+        .arg(&path)
+        .stdin(numbers(2));
+    let ran = run.run().code(3).discreet();
+    ran.out("Accepted: 0 recipients")
+        .out("Rejected: 2")
+        .out("record 1 (line 1): +1******0000 X")
+        .out("1 of them");
+    let lines = crate::support::lines_of_json(&crate::support::read(path));
+    assert_eq!(lines[0]["record"], 1);
+    assert_eq!(lines[0]["to"], number(0));
+    assert_eq!(
+        (&lines[1]["record"], &lines[1]["to"]),
+        (&Value::Null, &number(1).into())
+    );
+}
+
+#[test]
+fn an_interrupt_gives_the_open_batch_up() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Server::start(|_, _| Then::Read);
+        let mut running = send_to(server.url()).private(numbers(20_000)).start();
+        let mut stdin = running.stdin.take().unwrap();
+        // More than a chunk: the request is opened, and then the list pauses.
+        stdin.write_all(numbers(20_000).as_bytes()).unwrap();
+        assert_eq!(server.sees(), Seen::Head);
+        running.signal(signal);
+        let ran = running.wait().code(130).discreet();
+        ran.err("stopping")
+            .err("interrupted")
+            .out("Not sent: nobody got a message");
+        assert_eq!(server.sees(), Seen::Broken);
+        drop(stdin);
+    }
+}
+
+#[test]
+fn an_interrupt_before_the_list_has_begun() {
+    let mut running = batchcast("send --sandbox --json").envelope().start();
+    let stdin = running.stdin.take();
+    running.until_err("sandbox at http");
+    running.signal(Signal::INT);
+    let lines = running.wait().code(130).json();
+    assert_eq!(
+        (&lines[0]["outcome"], &lines[0]["notSentFrom"]),
+        (&"interrupted".into(), &1.into())
+    );
+    drop(stdin);
+}
+
+#[test]
+fn a_committed_batch_is_awaited_once_interrupted_and_not_twice() {
+    let server = Server::start(|_, seen| match seen {
+        Seen::Head => Then::Read,
+        _ => Then::Hang,
+    });
+    let mut running = send_to(server.url()).private(numbers(3)).start();
+    let mut stdin = running.stdin.take().unwrap();
+    stdin.write_all(numbers(3).as_bytes()).unwrap();
+    drop(stdin);
+    assert_eq!(server.sees(), Seen::Head);
+    let Seen::Body(body) = server.sees() else {
+        panic!("no whole body")
+    };
+    assert_eq!(recipients(&serde_json::from_str(&body).unwrap()).len(), 3);
+    running.signal(Signal::INT);
+    running.until_err("stopping");
+    assert!(running.child.try_wait().unwrap().is_none());
+    running.signal(Signal::INT);
+    running.wait().code(130);
+}

@@ -1,0 +1,318 @@
+//! Running the program, and what holds for every run of it.
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// None of these may ever be seen on stderr.
+pub(crate) const FROM: &str = "+16505550111";
+pub(crate) const TEXT: &str = "Kaffee um vier?";
+pub(crate) const TOKEN: &str = "tok-5f0c1a";
+pub(crate) const CLIENT_ID: &str = "client-77ab";
+pub(crate) const CLIENT_SECRET: &str = "secret-91cd";
+pub(crate) const JWT: &str = "eyJhb.jwt-03ef.sig";
+const SECRETS: &[&str] = &[FROM, TEXT, TOKEN, CLIENT_SECRET, JWT];
+
+/// How long a run that hangs is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Numbers of recipients, none of which is the example in a message of the program.
+pub(crate) fn number(index: usize) -> String {
+    format!("+1212{:07}", 2_000_000 + index)
+}
+
+/// A list of `count` numbers, a line each.
+pub(crate) fn numbers(count: usize) -> String {
+    (0..count).map(|index| number(index) + "\n").collect()
+}
+
+/// A run of the program that is yet to begin.
+pub(crate) struct Run {
+    command: Command,
+    stdin: Vec<u8>,
+    /// What a list holds must not be seen.
+    private: Vec<String>,
+}
+
+/// The program with these arguments, separated by spaces, and an empty environment.
+pub(crate) fn batchcast(arguments: &str) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_batchcast"));
+    command.args(arguments.split_whitespace());
+    for (name, _) in std::env::vars_os() {
+        let ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("RC_") || name.starts_with("BATCHCAST_"));
+        if ours {
+            command.env_remove(name);
+        }
+    }
+    let (stdin, private) = (Vec::new(), Vec::new());
+    Run {
+        command,
+        stdin,
+        private,
+    }
+}
+
+impl Run {
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// The sender and the text.
+    pub(crate) fn envelope(self) -> Self {
+        self.arg("--from").arg(FROM).arg("--text").arg(TEXT)
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn stdin(mut self, list: impl AsRef<[u8]>) -> Self {
+        self.stdin = list.as_ref().to_vec();
+        self.private(list)
+    }
+
+    /// Nothing like a number in it may be seen.
+    pub(crate) fn private(mut self, list: impl AsRef<[u8]>) -> Self {
+        let list = String::from_utf8_lossy(list.as_ref()).into_owned();
+        let numbers = list.split(|character: char| !character.is_ascii_digit());
+        self.private.extend(
+            numbers
+                .filter(|digits| digits.len() >= 7)
+                .map(str::to_owned),
+        );
+        self
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(self) -> Ran {
+        let stdin = self.stdin.clone();
+        let mut running = self.start();
+        let mut pipe = running.stdin.take();
+        // A program that does not read all of it closes the pipe: no fault of the test's.
+        let writer = std::thread::spawn(move || pipe.as_mut().map(|pipe| pipe.write_all(&stdin)));
+        let ran = running.wait();
+        let _ = writer.join();
+        ran
+    }
+
+    /// Begins it, with its stdin held open.
+    pub(crate) fn start(mut self) -> Running {
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut private = self.private;
+        private.extend(SECRETS.iter().map(|&secret| secret.to_owned()));
+        Running {
+            stdin: child.stdin.take(),
+            stdout: Stream::of(child.stdout.take()),
+            stderr: Stream::of(child.stderr.take()),
+            child,
+            private,
+        }
+    }
+}
+
+/// A stream of the program, as far as it has come.
+struct Stream {
+    text: Arc<Mutex<Vec<u8>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Stream {
+    fn of(stream: Option<impl Read + Send + 'static>) -> Self {
+        let mut stream = stream.unwrap();
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&text);
+        let thread = std::thread::spawn(move || {
+            let mut block = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut block) {
+                all.lock().unwrap().extend_from_slice(&block[..read]);
+            }
+        });
+        Self { text, thread }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
+    }
+
+    fn whole(self) -> String {
+        self.thread.join().unwrap();
+        String::from_utf8(self.text.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// A run of the program.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) stdin: Option<ChildStdin>,
+    stdout: Stream,
+    stderr: Stream,
+    private: Vec<String>,
+}
+
+impl Running {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until this is on stderr.
+    pub(crate) fn until_err(&self, part: &str) {
+        let started = Instant::now();
+        while !self.stderr.so_far().contains(part) {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "no {part:?} in {}",
+                self.stderr.so_far()
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits for its end, and looks whether it has kept everything private.
+    pub(crate) fn wait(mut self) -> Ran {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if started.elapsed() > PATIENCE {
+                self.child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let (stdout, stderr) = (self.stdout.whole(), self.stderr.whole());
+        for private in &self.private {
+            assert!(!stderr.contains(private), "{private} is seen in {stderr}");
+        }
+        let steers = |character: char| character.is_control() && character != '\n';
+        assert!(!stderr.contains(steers), "{stderr:?}");
+        Ran {
+            status,
+            stdout,
+            stderr,
+            private: self.private,
+        }
+    }
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    private: Vec<String>,
+}
+
+impl Ran {
+    #[track_caller]
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "{self:#?}");
+        self
+    }
+
+    /// The results are as private as the diagnostics are.
+    #[track_caller]
+    pub(crate) fn discreet(self) -> Self {
+        for private in &self.private {
+            assert!(
+                !self.stdout.contains(private),
+                "{private} is seen in {}",
+                self.stdout
+            );
+        }
+        let steers = |character: char| character.is_control() && character != '\n';
+        assert!(!self.stdout.contains(steers), "{:?}", self.stdout);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn err(self, part: &str) -> Self {
+        assert!(self.stderr.contains(part), "no {part:?} in {}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn out(self, part: &str) -> Self {
+        assert!(self.stdout.contains(part), "no {part:?} in {}", self.stdout);
+        self
+    }
+
+    /// The lines of stdout, as JSON.
+    pub(crate) fn json(&self) -> Vec<Value> {
+        lines_of_json(&self.stdout)
+    }
+
+    /// The recipients of the bodies on stdout.
+    pub(crate) fn recipients(&self) -> Vec<String> {
+        self.json().iter().flat_map(recipients).collect()
+    }
+}
+
+pub(crate) fn lines_of_json(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The recipients of a body.
+pub(crate) fn recipients(body: &Value) -> Vec<String> {
+    let messages = body["messages"].as_array().unwrap();
+    let to = |message: &Value| message["to"][0].as_str().unwrap().to_owned();
+    messages.iter().map(to).collect()
+}
+
+/// A directory that goes away, with a file in it.
+pub(crate) struct Files(tempfile::TempDir);
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn names(&self, directory: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(directory)).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The permissions of a file.
+#[cfg(unix)]
+pub(crate) fn mode(path: impl AsRef<Path>) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}

@@ -1,0 +1,189 @@
+use crate::support::{
+    CLIENT_ID, CLIENT_SECRET, FROM, Files, JWT, TEXT, batchcast, number, numbers, read,
+};
+
+#[test]
+fn says_what_it_is() {
+    let ran = batchcast("--version").run().code(0);
+    assert_eq!(
+        ran.stdout,
+        format!("batchcast {}\n", env!("CARGO_PKG_VERSION"))
+    );
+    batchcast("--help")
+        .run()
+        .code(0)
+        .out("Exit codes:")
+        .out("--sandbox");
+    batchcast("send --help")
+        .run()
+        .code(0)
+        .out("RC_ACCESS_TOKEN")
+        .out("Examples:");
+    batchcast("encode --help").run().code(0).out("Examples:");
+    batchcast("sandbox --help").run().code(0).out("Examples:");
+    batchcast("").run().code(2);
+}
+
+#[test]
+fn without_credentials_it_says_which_to_set() {
+    let ran = batchcast("send").envelope().stdin(numbers(1)).run().code(2);
+    ran.err("RC_ACCESS_TOKEN")
+        .err("RC_USER_JWT")
+        .err("--sandbox");
+    let run = batchcast("send").envelope().stdin(numbers(1));
+    let run = run
+        .env("RC_APP_CLIENT_ID", CLIENT_ID)
+        .env("RC_APP_CLIENT_SECRET", CLIENT_SECRET);
+    run.env("RC_USER_JWT", "")
+        .run()
+        .code(2)
+        .err("RC_USER_JWT is not set");
+    let run = batchcast("send")
+        .envelope()
+        .stdin(numbers(1))
+        .env("RC_USER_JWT", JWT);
+    run.run()
+        .code(2)
+        .err("RC_APP_CLIENT_ID and RC_APP_CLIENT_SECRET is");
+}
+
+#[test]
+fn the_sender_is_a_phone_number() {
+    let encode = |from: &str| {
+        batchcast("encode --out - --text hello")
+            .stdin(numbers(1))
+            .arg("--from")
+            .arg(from)
+    };
+    let ran = encode("6505557777")
+        .run()
+        .code(2)
+        .err("--from: the phone number does not begin with '+'");
+    assert!(!ran.stderr.contains("7777"), "{}", ran.stderr);
+    let from_environment = batchcast("encode --out - --text hello").stdin(numbers(1));
+    let ran = from_environment.env("BATCHCAST_FROM", FROM).run().code(0);
+    assert_eq!(ran.json()[0]["from"], FROM);
+    batchcast("encode --out - --text hello")
+        .stdin(numbers(1))
+        .run()
+        .code(2)
+        .err("--from");
+}
+
+#[test]
+fn a_placeholder_in_the_text_is_refused() {
+    let files = Files::new();
+    let path = files.write("text", format!("{TEXT} {{{{name}}}}\n"));
+    for (flag, value) in [
+        ("--text", "Hi {{name}}".as_ref()),
+        ("--text-file", path.as_os_str()),
+    ] {
+        let run = batchcast("encode --out - --from")
+            .arg(FROM)
+            .arg(flag)
+            .arg(value);
+        let ran = run.stdin(numbers(1)).run().code(2);
+        assert_eq!(ran.stdout, "");
+        ran.err(flag).err("placeholders");
+    }
+}
+
+#[test]
+fn a_text_comes_from_a_file() {
+    let files = Files::new();
+    for (content, text) in [
+        ("Hello\n", "Hello"),
+        ("Hello\r\n", "Hello"),
+        ("\u{feff}Hello\n\n", "Hello\n"),
+        ("Hello", "Hello"),
+    ] {
+        let path = files.write("text", content);
+        let run = batchcast("encode --out - --from")
+            .arg(FROM)
+            .arg("--text-file")
+            .arg(path);
+        let ran = run.stdin(numbers(1)).run().code(0);
+        assert_eq!(ran.json()[0]["text"], text);
+    }
+    for content in [&b"\n"[..], b"\xff", "x".repeat(1_001).as_bytes()] {
+        let path = files.write("text", content);
+        let run = batchcast("encode --out - --from")
+            .arg(FROM)
+            .arg("--text-file")
+            .arg(path);
+        run.stdin(numbers(1)).run().code(2).err("--text-file: ");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_written() {
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(1));
+    let out = files.path("out");
+    let full = files.write("full", "{}\n");
+    for (arguments, told) in [
+        ("--max-bytes 60", "raise --max-bytes"),
+        ("--max-bytes many", "50MiB"),
+        ("--max-messages 0", "--max-messages"),
+        ("--format xml", "ndjson"),
+        ("--to-field Cell", "no fields"),
+        ("--text-file nothing", "cannot be used with"),
+        ("--out -", "cannot be used with"),
+    ] {
+        let run = batchcast(&format!("encode {arguments}")).envelope();
+        run.arg("--out-dir")
+            .arg(&out)
+            .arg(&list)
+            .run()
+            .code(2)
+            .err(told);
+    }
+    // Files that must not be written to.
+    let invalid = |path| {
+        batchcast("encode")
+            .envelope()
+            .arg("--out-dir")
+            .arg(&out)
+            .arg(&list)
+            .arg("--invalid")
+            .arg(path)
+    };
+    invalid(&list).run().code(2).err("is the list itself");
+    invalid(&full).run().code(2).err("is not empty");
+    invalid(&files.path("no/such/directory"))
+        .run()
+        .code(1)
+        .err("--invalid: cannot write");
+    assert_eq!((read(&list), read(&full)), (numbers(1), "{}\n".to_owned()));
+    // A list of numbers has no texts.
+    let no_text = batchcast("encode --from")
+        .arg(FROM)
+        .arg("--out-dir")
+        .arg(&out)
+        .arg(&list);
+    no_text.run().code(2).err("--text or --text-file");
+    assert!(out.read_dir().map_or(0, Iterator::count) == 0);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_a_failure() {
+    let files = Files::new();
+    let encode = || batchcast("encode --out -").envelope();
+    encode()
+        .arg(files.path("nothing.txt"))
+        .run()
+        .code(1)
+        .err("cannot open")
+        .err("nothing.txt");
+    encode().arg(files.path("")).run().code(1).err("directory");
+    encode()
+        .arg("--format")
+        .arg("csv")
+        .stdin("")
+        .run()
+        .code(1)
+        .err("no header")
+        .err("--format");
+    let no_column = format!("name,value\nx,{}\n", number(1));
+    encode().stdin(no_column).run().code(1).err("--to-field");
+}
