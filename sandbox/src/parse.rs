@@ -4,16 +4,17 @@
 //! escapes and UTF-8 are `serde_json`'s, and only the shape of a batch is decided here. The members may come in any
 //! order; what depends on the default text is settled at the end.
 
+mod value;
+
 use std::fmt;
 use std::io::Read;
 
-use serde::de::{
-    self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::error::ApiError;
 use crate::number::Number;
 use hyper::StatusCode;
+use value::{Member, ONE_NUMBER, StringSeed, ToSeed};
 
 /// UTF-16 code units in a text.
 const MAX_TEXT: usize = 1000;
@@ -195,7 +196,6 @@ impl<S> Reading<S> {
     }
 }
 
-const ONE_NUMBER: &str = "an array of exactly one string is expected";
 const UNKNOWN: &str = "the member is unknown";
 const TWICE: &str = "the member is there twice";
 
@@ -349,92 +349,5 @@ impl<'de, S: Sink> Visitor<'de> for MessageSeed<'_, S> {
             .sink
             .message(reading.messages, &reading.own_to, text);
         taken.map_err(|refusal| reading.refuse(refusal))
-    }
-}
-
-/// `["+1…"]`
-struct ToSeed<'r>(&'r mut String);
-
-impl<'de> DeserializeSeed<'de> for ToSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ToSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(ONE_NUMBER)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        if seq.next_element_seed(StringSeed(self.0))?.is_none() {
-            return Err(de::Error::invalid_length(0, &ONE_NUMBER));
-        }
-        match seq.next_element::<IgnoredAny>()? {
-            None => Ok(()),
-            Some(_) => Err(de::Error::invalid_length(2, &ONE_NUMBER)),
-        }
-    }
-}
-
-/// Reads a string into one that is there already.
-struct StringSeed<'r>(&'r mut String);
-
-impl<'de> DeserializeSeed<'de> for StringSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for StringSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        self.0.clear();
-        self.0.push_str(text);
-        Ok(())
-    }
-}
-
-/// A member's name, known or not, at any level.
-enum Member {
-    From,
-    Text,
-    Messages,
-    To,
-    Unknown(String),
-}
-
-impl<'de> Deserialize<'de> for Member {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
-            type Value = Member;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member's name")
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Member, E> {
-                Ok(match name {
-                    "from" => Member::From,
-                    "text" => Member::Text,
-                    "messages" => Member::Messages,
-                    "to" => Member::To,
-                    unknown => Member::Unknown(unknown.to_owned()),
-                })
-            }
-        }
-        json.deserialize_identifier(Name)
     }
 }

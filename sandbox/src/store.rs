@@ -82,6 +82,7 @@ impl Store {
                 .kept
                 .drop_texts((self.text_bytes - dropped).saturating_sub(STORED_TEXT_BYTES));
             self.text_bytes -= before.1 - batch.kept.text_bytes;
+            batch.kept.shrink();
         }
     }
 
@@ -191,9 +192,14 @@ impl Kept {
         }
     }
 
+    /// Gives back what dropping has left empty; half may stay so, or every drop would copy the rest.
     fn shrink(&mut self) {
-        self.numbers.shrink_to_fit();
-        self.texts.shrink_to_fit();
+        if self.numbers.len() <= self.numbers.capacity() / 2 {
+            self.numbers.shrink_to_fit();
+        }
+        if self.texts.len() <= self.texts.capacity() / 2 {
+            self.texts.shrink_to_fit();
+        }
     }
 }
 
@@ -271,6 +277,28 @@ mod tests {
         );
         assert!(old[..2 * fit - 1].iter().all(Option::is_none));
         assert_eq!(store.messages, 4 * fit);
+    }
+
+    #[test]
+    fn what_is_dropped_gives_its_memory_back() {
+        let mut store = Store::default();
+        for _ in 0..20 {
+            let mut kept = Kept::default();
+            (0..STORED_MESSAGES).for_each(|n| kept.push(number(n), (n % 10 == 0).then_some("own")));
+            store.insert(batch(kept));
+        }
+        let numbers: usize = store
+            .batches()
+            .map(|batch| batch.kept.numbers.capacity())
+            .sum();
+        let texts: usize = store
+            .batches()
+            .map(|batch| batch.kept.texts.capacity())
+            .sum();
+        assert!(
+            numbers <= 2 * STORED_MESSAGES && texts <= STORED_MESSAGES,
+            "{numbers} {texts}"
+        );
     }
 
     #[test]

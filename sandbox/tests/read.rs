@@ -82,13 +82,10 @@ async fn batches_are_listed_newest_first_in_pages() {
     assert_eq!(seen, sent);
     assert!(previous[0].is_null());
     let back = previous[2].as_str().expect("a page before the last");
-    assert_eq!(
-        ids(&api
-            .get(&format!("{BATCHES}?perPage=2&pageToken={back}"))
-            .await)
-        .len(),
-        2
-    );
+    let back = api
+        .get(&format!("{BATCHES}?perPage=2&pageToken={back}"))
+        .await;
+    assert_eq!(ids(&back), sent[2..4]);
 }
 
 #[tokio::test]
@@ -349,6 +346,10 @@ async fn only_loopback_is_listened_on() {
         assert!(matches!(error, StartError::NotLoopback(_)));
         assert!(error.to_string().contains("loopback"));
     }
+    // Mapped into IPv6 it is loopback all the same; whether there is IPv6 here is another question.
+    let mapped = "[::ffff:127.0.0.1]:0".parse().expect("an address");
+    let mapped = Sandbox::builder().listen(mapped).start().await;
+    assert!(!matches!(mapped, Err(StartError::NotLoopback(_))));
     let sandbox = Sandbox::start().await.expect("it starts");
     assert_eq!(
         sandbox.base_url(),
@@ -393,18 +394,4 @@ async fn a_shutdown_lets_an_open_request_finish() {
     assert!(to_end(&mut stream).await.starts_with("HTTP/1.1 201 "));
     drop(idle);
     assert_eq!(running.await.expect("no panic").messages, 2);
-}
-
-#[tokio::test]
-async fn debug_outputs_hold_no_secret() {
-    let builder = Sandbox::builder()
-        .credentials("the-id", "the-secret", "the-jwt")
-        .access_token("the-token");
-    let builder = builder.reject("numbers:+14155550123".parse().expect("a rule"));
-    let mut shown = format!("{builder:?}");
-    let sandbox = builder.start().await.expect("it starts");
-    shown += &format!("{sandbox:?}");
-    for secret in ["the-id", "the-secret", "the-jwt", "the-token", "5550123"] {
-        assert!(!shown.contains(secret), "{shown}");
-    }
 }
