@@ -289,14 +289,16 @@ fn parse_error(status: u16, headers: &HeaderMap, body: &[u8]) -> ApiError {
 
 /// The id by which the API's support finds a request.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("RCRequestId")?.to_str().ok()?;
-    // An id, not a text: a long run of digits in it is no phone number.
-    Some(
-        id.chars()
-            .filter(char::is_ascii_graphic)
-            .take(SHOWN)
-            .collect(),
-    )
+    headers.get("RCRequestId")?.to_str().ok().map(id)
+}
+
+/// An id as it is, but nothing that a terminal would take for a command. A long run of digits in it
+/// is no phone number.
+pub(super) fn id(id: &str) -> String {
+    id.chars()
+        .filter(char::is_ascii_graphic)
+        .take(SHOWN)
+        .collect()
 }
 
 /// What a page that is no JSON is about: an HTML page's title, or its first words.

@@ -251,7 +251,7 @@ async fn receipt(
     let receipt = body.and_then(|body| {
         Ok(Receipt {
             batch,
-            id: cleaned(&body.id.ok_or("it has no id")?),
+            id: response::id(&body.id.ok_or("it has no id")?),
             batch_size: body.batch_size,
             status: body.status.map(|status| cleaned(&status)),
             creation_time: body.creation_time.map(|time| cleaned(&time)),

@@ -1,0 +1,218 @@
+//! What holds for a list of any length: memory does not grow with it, and every message arrives.
+//!
+//! By default the lists are short. `BATCHCAST_LARGE=1` makes them as long as the guarantees say, which
+//! wants a release build: `BATCHCAST_LARGE=1 cargo test --release -p batchcast-cli --test scale`.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::print_stderr, reason = "the figures seen")]
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use batchcast_sandbox::{RejectRule, Sandbox, SandboxBuilder};
+use serde_json::{Value, json};
+
+const MIB: u64 = 1024 * 1024;
+/// The most memory that sending may take, whatever the list.
+const BUDGET: u64 = 24 * MIB;
+
+fn large() -> bool {
+    std::env::var_os("BATCHCAST_LARGE").is_some()
+}
+
+fn number(index: u64) -> String {
+    // An odd factor: no number comes twice.
+    format!("+1{}", 2_000_000_000 + index * 7_919 % 7_999_999_999)
+}
+
+fn text(index: u64) -> String {
+    let extra = ["plain", "\"quoted\"", "two\nlines", "é€👋🏽", "back\\slash"];
+    let extra = extra[usize::try_from(index % 5).unwrap()];
+    format!("Hi {index}, {extra} and so on, so that the text is as long as people's texts are.")
+}
+
+struct Ran {
+    /// The most memory it has had, in bytes.
+    peak: u64,
+    /// The lines of its `--json` output.
+    out: Vec<Value>,
+    code: Option<i32>,
+}
+
+/// Sends what `write` writes to the program's stdin.
+fn send(
+    sandbox: &Sandbox,
+    arguments: &[&str],
+    write: impl FnOnce(&mut BufWriter<std::process::ChildStdin>) + Send + 'static,
+) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_batchcast"))
+        .args(["send", "--json", "--from", "+16505550100"])
+        .args(arguments)
+        .env("RC_SERVER_URL", sandbox.base_url())
+        .env("RC_ACCESS_TOKEN", "sandbox")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let stdin = child.stdin.take().unwrap();
+    let writer = thread::spawn(move || {
+        let mut stdin = BufWriter::with_capacity(256 * 1024, stdin);
+        write(&mut stdin);
+        stdin.flush().unwrap();
+    });
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let reader = thread::spawn(move || {
+        let lines = stdout.lines();
+        lines
+            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+            .collect()
+    });
+    // The high-water mark only grows, and is gone with the process: looked at often, little is missed.
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak = kib.map_or(peak, |kib| kib * 1024).max(peak);
+        thread::sleep(Duration::from_millis(2));
+    };
+    writer.join().unwrap();
+    let out = reader.join().unwrap();
+    assert!(peak > 0);
+    Ran { peak, out, code }
+}
+
+fn summary(ran: &Ran) -> &Value {
+    ran.out.last().unwrap()
+}
+
+/// A sandbox on a runtime of its own.
+fn with_sandbox<T>(builder: SandboxBuilder, test: impl FnOnce(&Sandbox) -> T) -> T {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let builder = builder.access_token("sandbox").reject(RejectRule::None);
+    let sandbox = runtime.block_on(builder.start()).unwrap();
+    let result = test(&sandbox);
+    runtime.block_on(sandbox.shutdown());
+    result
+}
+
+#[test]
+fn memory_does_not_grow_with_the_list() {
+    let most: u64 = if large() { 20_000_000 } else { 400_000 };
+    let peaks = with_sandbox(Sandbox::builder().discard(true), |sandbox| {
+        [most / 10, most].map(|count| {
+            let ran = send(sandbox, &["--text", "Hello Team"], move |stdin| {
+                for index in 0..count {
+                    writeln!(stdin, "{}", number(index)).unwrap();
+                }
+            });
+            assert_eq!(ran.code, Some(0), "{:?}", ran.out);
+            assert_eq!(summary(&ran)["messages"], json!(count));
+            eprintln!("{count} recipients: peak {:.1} MiB", mib(ran.peak));
+            ran.peak
+        })
+    });
+    let [less, more] = peaks;
+    assert!(more < BUDGET, "{:.1} MiB", mib(more));
+    assert!(
+        more.saturating_sub(less) <= 2 * MIB,
+        "{:.1} MiB, and {:.1} for ten times as many",
+        mib(less),
+        mib(more)
+    );
+}
+
+#[test]
+fn memory_does_not_grow_with_the_rejects() {
+    let count: u64 = if large() { 1_000_000 } else { 40_000 };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let builder = Sandbox::builder()
+        .access_token("sandbox")
+        .reject("every:1".parse().unwrap());
+    let sandbox = runtime.block_on(builder.start()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rejected.ndjson");
+    let arguments = ["--text", "Hi", "--rejected", path.to_str().unwrap()];
+    let ran = send(&sandbox, &arguments, move |stdin| {
+        for index in 0..count {
+            writeln!(stdin, "{}", number(index)).unwrap();
+        }
+    });
+    runtime.block_on(sandbox.shutdown());
+    assert_eq!(ran.code, Some(3));
+    assert_eq!(summary(&ran)["rejected"], json!(count));
+    eprintln!("{count} rejects: peak {:.1} MiB", mib(ran.peak));
+    assert!(ran.peak < BUDGET, "{:.1} MiB", mib(ran.peak));
+
+    let mut rejected = 0;
+    for (index, line) in BufReader::new(File::open(&path).unwrap())
+        .lines()
+        .enumerate()
+    {
+        let reject: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let index = index as u64;
+        assert_eq!(reject["to"], json!(number(index)));
+        assert_eq!(reject["record"], json!(index + 1));
+        assert_eq!(reject["line"], json!(index + 1));
+        rejected += 1;
+    }
+    assert_eq!(rejected, count);
+}
+
+#[test]
+fn every_personal_message_arrives_once_and_in_order() {
+    let (count, max_bytes): (u64, u64) = if large() {
+        (2_000_000, 50_000_000)
+    } else {
+        (20_000, 500_000)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("record.ndjson");
+    let builder = Sandbox::builder().record(&record).max_body_bytes(max_bytes);
+    let ran = with_sandbox(builder, |sandbox| {
+        let limit = max_bytes.to_string();
+        send(sandbox, &["--max-bytes", &limit], move |stdin| {
+            for index in 0..count {
+                let line = json!({"to": number(index), "text": text(index)});
+                writeln!(stdin, "{line}").unwrap();
+            }
+        })
+    });
+    assert_eq!(ran.code, Some(0), "{:?}", ran.out);
+    assert_eq!(summary(&ran)["messages"], json!(count));
+    let batches = &ran.out[..ran.out.len() - 1];
+    assert!(batches.len() > 1);
+    let longest = number(0).len() + text(count).len() * 2 + 40;
+    for (index, batch) in batches.iter().enumerate() {
+        let bytes = batch["bytes"].as_u64().unwrap();
+        assert!(bytes <= max_bytes);
+        let is_last = index + 1 == batches.len();
+        assert!(
+            is_last || bytes > max_bytes - longest as u64,
+            "not full: {batch}"
+        );
+    }
+
+    let mut arrived = 0;
+    for line in BufReader::new(File::open(&record).unwrap()).lines() {
+        let message: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert_eq!(message["to"], json!(number(arrived)));
+        assert_eq!(message["text"], json!(text(arrived)));
+        arrived += 1;
+    }
+    assert_eq!(arrived, count);
+    eprintln!("{count} personal messages: peak {:.1} MiB", mib(ran.peak));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people's eyes")]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / MIB as f64
+}
