@@ -1,9 +1,12 @@
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::support::{FROM, Files, Run, TEXT, batchcast, mode, number, numbers, read, recipients};
+use crate::support::{
+    FROM, Files, PATIENCE, Run, TEXT, batchcast, mode, number, numbers, read, recipients,
+};
 
 #[test]
 fn every_format_from_stdin_and_from_a_file() {
@@ -288,7 +291,9 @@ fn an_interrupted_run_leaves_no_half_batch() {
     let mut stdin = running.stdin.take().unwrap();
     // One batch and a half; the half one is there, under another name, before the input goes on.
     stdin.write_all(numbers(75_000).as_bytes()).unwrap();
+    let started = Instant::now();
     while files.path("out").read_dir().map_or(0, Iterator::count) < 2 {
+        assert!(started.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
     running.signal(rustix::process::Signal::INT);
