@@ -67,8 +67,8 @@ impl Progress {
         );
         match (&self.bar, self.size) {
             (Some(bar), _) => {
-                bar.set_position(at.input_bytes);
                 bar.set_message(told);
+                bar.set_position(at.input_bytes);
             }
             (None, Some(size)) if size > 0 => {
                 let percent = at.input_bytes.min(size) * 100 / size;

@@ -121,7 +121,7 @@ fn told(error: StartError) -> anyhow::Error {
 
 fn how_to_use(url: &str) -> [String; 5] {
     [
-        format!("The sandbox is at {url}. Nobody gets a message. To send to it:"),
+        format!("The sandbox is at {url} (nobody gets a message). To send to it:"),
         format!("  export RC_SERVER_URL={url}"),
         format!("  export RC_ACCESS_TOKEN={ACCESS_TOKEN}"),
         "  batchcast send numbers.txt --from +16505550100 --text 'Hello Team'".to_owned(),

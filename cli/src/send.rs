@@ -128,6 +128,7 @@ fn interrupted_before_the_list() -> Stopped {
 /// Tells how it ended.
 fn finish(ended: &Result<Report, Stopped>, watch: &Watch, json: bool) -> Result<Exit> {
     let mut notes = watch.notes();
+    let flushed = notes.flush();
     let exit = Exit::of_send(ended);
     if let Err(stopped) = ended {
         terminal::note(&format!("batchcast: stopped: {stopped}"));
@@ -141,8 +142,8 @@ fn finish(ended: &Result<Report, Stopped>, watch: &Watch, json: bool) -> Result<
         let lines = report::human(ended, &notes);
         lines.iter().try_for_each(|line| terminal::result(line))
     };
-    // The summary first: what is in it was done, whatever cannot be written.
-    notes.flush()?;
+    // Only now: what is in the summary was done, whatever cannot be written.
+    flushed?;
     written.context("cannot write the summary to standard output")?;
     Ok(exit)
 }

@@ -1,9 +1,12 @@
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::support::{FROM, Files, Run, TEXT, batchcast, mode, number, numbers, read, recipients};
+use crate::support::{
+    FROM, Files, PATIENCE, Run, TEXT, batchcast, mode, number, numbers, read, recipients,
+};
 
 #[test]
 fn every_format_from_stdin_and_from_a_file() {
@@ -215,6 +218,37 @@ fn a_record_without_a_text_is_written_down_as_it_was() {
 }
 
 #[test]
+fn a_record_is_found_again_far_into_the_list() {
+    let files = Files::new();
+    let path = files.path("invalid");
+    // More than the blocks in which a list is read.
+    let list: String = (0..50_000)
+        .map(|index| {
+            format!(
+                "{},{}\n",
+                number(index),
+                if index % 9_999 == 0 { "" } else { "hello" }
+            )
+        })
+        .collect();
+    let run = batchcast("encode --out - --from")
+        .arg(FROM)
+        .arg("--invalid")
+        .arg(&path);
+    run.stdin(format!("to,text\n{list}")).run().code(3);
+    let lines = crate::support::lines_of_json(&read(&path));
+    let inputs: Vec<_> = lines
+        .iter()
+        .map(|line| line["input"].as_str().unwrap())
+        .collect();
+    let expected: Vec<_> = (0..50_000)
+        .step_by(9_999)
+        .map(|index| number(index) + ",")
+        .collect();
+    assert_eq!(inputs, expected);
+}
+
+#[test]
 fn stops_at_an_invalid_record_if_told_to() {
     let files = Files::new();
     let list = format!("{}\n{}\nnobody\n", number(1), number(2));
@@ -288,7 +322,9 @@ fn an_interrupted_run_leaves_no_half_batch() {
     let mut stdin = running.stdin.take().unwrap();
     // One batch and a half; the half one is there, under another name, before the input goes on.
     stdin.write_all(numbers(75_000).as_bytes()).unwrap();
+    let started = Instant::now();
     while files.path("out").read_dir().map_or(0, Iterator::count) < 2 {
+        assert!(started.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
     running.signal(rustix::process::Signal::INT);

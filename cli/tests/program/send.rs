@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::support::{
-    CLIENT_ID, CLIENT_SECRET, FROM, Files, JWT, Run, TEXT, TOKEN, batchcast, lines_of_json, mode,
-    number, numbers, read,
+    CLIENT_ID, CLIENT_SECRET, FROM, Files, Guarded, JWT, Run, TEXT, TOKEN, batchcast,
+    lines_of_json, mode, number, numbers, read,
 };
 
 /// A sandbox in the test's process.
@@ -420,14 +420,15 @@ fn a_closed_stdout_does_not_stop_a_send() {
 fn the_sandbox_command_serves_until_it_is_told_to_stop() {
     let files = Files::new();
     let record = files.path("record");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_batchcast"))
+    let child = Command::new(env!("CARGO_BIN_EXE_batchcast"))
         .args(["sandbox", "--reject", "every:5", "--record"])
         .arg(&record)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut child = Guarded(child);
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap());
     let (mut url, mut token) = (String::new(), String::new());
     for _ in 0..5 {
         let mut line = String::new();
@@ -460,12 +461,12 @@ fn the_sandbox_command_serves_until_it_is_told_to_stop() {
         .code(2)
         .err("loopback");
 
-    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
     assert!(
         rest.starts_with("Accepted: 8 recipients in 1 batch, 2 rejected"),
         "{rest}"
     );
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
 }

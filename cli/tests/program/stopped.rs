@@ -206,7 +206,7 @@ fn a_committed_batch_is_awaited_once_interrupted_and_not_twice() {
     assert_eq!(recipients(&serde_json::from_str(&body).unwrap()).len(), 3);
     running.signal(Signal::INT);
     running.until_err("stopping");
-    assert!(running.child.try_wait().unwrap().is_none());
+    assert!(running.child.0.try_wait().unwrap().is_none());
     running.signal(Signal::INT);
     running.wait().code(130);
 }

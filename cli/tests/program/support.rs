@@ -120,7 +120,7 @@ impl Run {
             stdin: child.stdin.take(),
             stdout: Stream::of(child.stdout.take()),
             stderr: Stream::of(child.stderr.take()),
-            child,
+            child: Guarded(child),
             private,
         }
     }
@@ -158,7 +158,7 @@ impl Stream {
 
 /// A run of the program.
 pub(crate) struct Running {
-    pub(crate) child: Child,
+    pub(crate) child: Guarded,
     pub(crate) stdin: Option<ChildStdin>,
     stdout: Stream,
     stderr: Stream,
@@ -167,7 +167,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
+        let pid = rustix::process::Pid::from_child(&self.child.0);
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
@@ -188,11 +188,11 @@ impl Running {
     pub(crate) fn wait(mut self) -> Ran {
         let started = Instant::now();
         let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.0.try_wait().unwrap() {
                 break status;
             }
             if started.elapsed() > PATIENCE {
-                self.child.kill().unwrap();
+                self.child.0.kill().unwrap();
             }
             std::thread::sleep(Duration::from_millis(2));
         };
@@ -208,6 +208,17 @@ impl Running {
             stderr,
             private: self.private,
         }
+    }
+}
+
+/// A process that does not outlive the test, also if that fails.
+pub(crate) struct Guarded(pub(crate) Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
