@@ -1,4 +1,8 @@
-//! Streams recipient lists of any size into size-capped High Volume SMS batches, in constant memory.
+#![cfg_attr(feature = "send", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "send"),
+    doc = "Streams recipient lists of any size into size-capped High Volume SMS batches, in constant memory."
+)]
 
 #[cfg(feature = "send")]
 mod body;
