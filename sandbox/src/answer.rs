@@ -1,5 +1,6 @@
 //! Answers and their bodies.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,12 +8,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::error::{ApiError, TOO_LARGE_PAGE};
+use crate::clock::Clock;
+use crate::error::{ApiError, page};
+use crate::fault::{Reply, ReplyBody};
 use crate::spool::Spool;
 
 pub(crate) type Answer = Response<Either<Full<Bytes>, Spooled>>;
@@ -22,6 +25,11 @@ const PIECE: usize = 64 * 1024;
 const WAITING: usize = 2;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=utf-8");
+const CSV: HeaderValue = HeaderValue::from_static("text/csv;charset=utf-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html");
+
+/// A batch that is not told by its id.
+const WITHOUT_ID: &str = r#"{"from":"+16505550100","batchSize":1,"processedCount":0,"status":"Processing","rejected":[]}"#;
 
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     match serde_json::to_vec(value) {
@@ -63,13 +71,13 @@ pub(crate) fn spooled(
     Ok(answer)
 }
 
+pub(crate) fn csv(body: String) -> Answer {
+    with_body(StatusCode::OK, CSV, body)
+}
+
 pub(crate) fn error(error: &ApiError) -> Answer {
     if error.status == StatusCode::PAYLOAD_TOO_LARGE {
-        return with_body(
-            error.status,
-            HeaderValue::from_static("text/html"),
-            TOO_LARGE_PAGE.into(),
-        );
+        return with_body(error.status, HTML, page(error.status));
     }
     let mut answer = with_body(error.status, JSON, error.to_json());
     if let Some((name, value)) = error.header.as_deref()
@@ -80,11 +88,68 @@ pub(crate) fn error(error: &ApiError) -> Answer {
     answer
 }
 
-fn with_body(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Either::Left(Full::from(body)));
+fn with_body(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Either::Left(Full::from(body.into())));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer
+}
+
+/// The answer that a fault asks for, without the headers it has for itself.
+pub(crate) fn reply(reply: &Reply, clock: &Clock) -> Answer {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let usual = match reply.status {
+        204 | 300..400 => ReplyBody::Empty,
+        411 | 413 => ReplyBody::Html,
+        400.. => ReplyBody::Json,
+        _ => ReplyBody::Bytes(Bytes::from_static(b"{}")),
+    };
+    let mut answer = match reply.body.as_ref().unwrap_or(&usual) {
+        ReplyBody::Json => {
+            let code = reply
+                .code
+                .clone()
+                .map_or(usual_code(reply.status).into(), Cow::Owned);
+            let error = ApiError::new(status, code, "A fault of the sandbox");
+            with_body(status, JSON, error.to_json())
+        }
+        ReplyBody::Html => with_body(status, HTML, page(status)),
+        ReplyBody::Text => with_body(status, JSON, "Accepted"),
+        ReplyBody::Broken => with_body(status, JSON, &WITHOUT_ID.as_bytes()[..40]),
+        ReplyBody::NoId => with_body(status, JSON, WITHOUT_ID),
+        ReplyBody::Bytes(bytes) => with_body(status, JSON, bytes.clone()),
+        ReplyBody::Empty | ReplyBody::Garbage(_) => {
+            let mut answer = with_body(status, JSON, "");
+            answer.headers_mut().remove(CONTENT_TYPE);
+            answer
+        }
+    };
+    if let Some(retry) = reply.retry_after {
+        let value = if retry.as_date {
+            clock.date_in(retry.seconds)
+        } else {
+            retry.seconds.to_string()
+        };
+        if let Ok(value) = HeaderValue::try_from(value) {
+            answer.headers_mut().insert(RETRY_AFTER, value);
+        }
+    }
+    answer
+}
+
+/// The API's code for an error of which nothing else is known.
+fn usual_code(status: u16) -> &'static str {
+    match status {
+        400 => "CMN-101",
+        401 => "OAU-128",
+        403 => "CMN-401",
+        404 => "CMN-102",
+        415 => "CMN-115",
+        429 => "CMN-301",
+        503 => "CMN-201",
+        500.. => "CMN-203",
+        _ => "CMN-100",
+    }
 }
 
 /// A body that comes from a file, of known length.

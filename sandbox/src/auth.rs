@@ -131,6 +131,14 @@ impl Tokens {
         Ok(self.issue(now))
     }
 
+    /// The tokens given out so far are good no longer.
+    pub(crate) fn expire(&self, now: Instant) {
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, expires) in issued.iter_mut() {
+            *expires = now.min(*expires);
+        }
+    }
+
     fn issue(&self, now: Instant) -> Grant {
         let access_token = Uuid::new_v4().simple().to_string();
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);

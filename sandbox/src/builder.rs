@@ -3,19 +3,24 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::Sandbox;
 use crate::auth::{Credentials, Tokens};
+use crate::busy::Busy;
+use crate::clock::{Clock, UtcOffset};
+use crate::fault::{FaultPlan, FaultRule, Faults};
 use crate::limit::{Limiter, RateLimit};
+use crate::opt_outs::OptOut;
 use crate::record::Recorder;
 use crate::reject::{Malformed, RejectRule};
 use crate::server;
-use crate::state::{Counters, Limits, State};
+use crate::state::{BatchSize, Counters, FOREVER, Limits, State};
 use crate::store::Store;
 
 /// The API's limit on a request body: `50m` in nginx's notation.
@@ -23,9 +28,6 @@ pub const DEFAULT_MAX_BODY_BYTES: u64 = 52_428_800;
 
 /// Calls a minute to the token endpoint.
 const AUTH_REQUESTS: u32 = 5;
-
-/// Longer times are taken for this one, so that adding them to a moment cannot overflow.
-const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Settings of a [`Sandbox`], each with a default.
 #[must_use = "nothing listens until `start`"]
@@ -35,11 +37,16 @@ pub struct SandboxBuilder {
     malformed: Malformed,
     max_body_bytes: u64,
     rate_limit: Option<RateLimit>,
+    auth_rate_limit: Option<RateLimit>,
     token_lifetime: Duration,
     credentials: Option<Credentials>,
     access_token: Option<String>,
     record: Option<PathBuf>,
     discard: bool,
+    faults: FaultPlan,
+    clock: Clock,
+    batch_size: BatchSize,
+    opt_outs: Vec<OptOut>,
 }
 
 /// Why a sandbox did not start.
@@ -75,11 +82,16 @@ impl SandboxBuilder {
             malformed: Malformed::default(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             rate_limit: Some(RateLimit::default()),
+            auth_rate_limit: None,
             token_lifetime: Duration::from_secs(3600),
             credentials: None,
             access_token: None,
             record: None,
             discard: false,
+            faults: FaultPlan::new(),
+            clock: Clock::default(),
+            batch_size: BatchSize::default(),
+            opt_outs: Vec::new(),
         }
     }
 
@@ -113,6 +125,12 @@ impl SandboxBuilder {
         self
     }
 
+    /// The rate limit of the token endpoint, if there is one at all. Default: 5 in 60 s, enforced if the other is.
+    pub fn auth_rate_limit(mut self, limit: RateLimit) -> Self {
+        self.auth_rate_limit = Some(limit);
+        self
+    }
+
     /// How long an access token is good; zero gives out expired ones. Default: an hour.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
@@ -135,6 +153,18 @@ impl SandboxBuilder {
         self
     }
 
+    /// What `batchSize` counts. Default: the accepted messages.
+    pub fn batch_size(mut self, batch_size: BatchSize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// The opt-outs that are listed. Default: none.
+    pub fn opt_outs(mut self, opt_outs: impl IntoIterator<Item = OptOut>) -> Self {
+        self.opt_outs = opt_outs.into_iter().collect();
+        self
+    }
+
     /// Accepts this token too, and never lets it expire: for trying by hand.
     pub fn access_token(mut self, token: impl Into<String>) -> Self {
         self.access_token = Some(token.into());
@@ -154,6 +184,37 @@ impl SandboxBuilder {
     /// neither stored nor recorded. For measuring a client's throughput.
     pub fn discard(mut self, discard: bool) -> Self {
         self.discard = discard;
+        self
+    }
+
+    /// Adds a rule that makes requests fail. Default: none does.
+    pub fn fault(mut self, rule: impl Into<FaultRule>) -> Self {
+        self.faults = self.faults.with(rule);
+        self
+    }
+
+    /// The rules that make requests fail, in the place of those set before.
+    pub fn faults(mut self, plan: FaultPlan) -> Self {
+        self.faults = plan;
+        self
+    }
+
+    /// How many seconds the sandbox's clock is ahead of this machine's; negative is behind. It is the clock of `Date`,
+    /// of `creationTime`, of the filters by date, and of a `Retry-After` with a date. Default: 0.
+    pub fn clock_skew(mut self, seconds: i64) -> Self {
+        self.clock.skew = SignedDuration::from_secs(seconds);
+        self
+    }
+
+    /// How times are written in answers; they mean the same. Default: `Z`.
+    pub fn utc_offset(mut self, offset: UtcOffset) -> Self {
+        self.clock.offset = offset;
+        self
+    }
+
+    /// Digits of a second's fraction in such a time, at most 9; 0 leaves out the point. Default: 6.
+    pub fn fraction_digits(mut self, digits: u8) -> Self {
+        self.clock.fraction_digits = digits.min(9);
         self
     }
 
@@ -185,14 +246,21 @@ impl SandboxBuilder {
             malformed: self.malformed,
             max_body_bytes: self.max_body_bytes,
             discard: self.discard,
+            clock: self.clock,
+            batch_size: self.batch_size,
             tokens: Tokens::new(
                 self.token_lifetime.min(FOREVER),
                 self.credentials,
                 self.access_token,
             ),
-            limits: self.rate_limit.map(limits),
+            limits: self
+                .rate_limit
+                .map(|light| limits(light, self.auth_rate_limit)),
             recorder,
+            faults: Faults::new(self.faults),
             store: Mutex::new(Store::default()),
+            opt_outs: RwLock::new(self.opt_outs),
+            busy: Busy::default(),
             counters: Counters::default(),
         });
         let (stop, stopped) = watch::channel(false);
@@ -207,16 +275,12 @@ impl SandboxBuilder {
     }
 }
 
-fn limits(light: RateLimit) -> Limits {
-    let light = RateLimit {
-        window: light.window.min(FOREVER),
-        ..light
-    };
-    let auth = RateLimit {
+fn limits(light: RateLimit, auth: Option<RateLimit>) -> Limits {
+    let auth = auth.unwrap_or(RateLimit {
         requests: AUTH_REQUESTS,
         enforced: light.enforced,
         ..RateLimit::default()
-    };
+    });
     Limits {
         light: Limiter::new("Light", light),
         auth: Limiter::new("Auth", auth),
@@ -235,6 +299,8 @@ impl fmt::Debug for SandboxBuilder {
             .field("token_lifetime", &self.token_lifetime)
             .field("record", &self.record)
             .field("discard", &self.discard)
+            .field("faults", &self.faults)
+            .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
 }

@@ -12,8 +12,9 @@ use uuid::Uuid;
 use crate::answer::{self, Answer};
 use crate::body::{self, Feed};
 use crate::error::ApiError;
+use crate::fault::Hide;
 use crate::intake::{self, Accepted};
-use crate::list::{BatchView, rfc3339};
+use crate::list::BatchView;
 use crate::parse::Failure;
 use crate::request::RequestBody;
 use crate::state::State;
@@ -50,16 +51,24 @@ pub(crate) fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
 
 /// Reads the batch as it comes in, on a thread of its own. Once the body is complete the batch is accepted, whether
 /// or not the client waits for the answer: as with the real API, it cannot know.
-pub(crate) async fn create(state: &Arc<State>, body: &mut RequestBody) -> Result<Answer, ApiError> {
+pub(crate) async fn create(
+    state: &Arc<State>,
+    body: &mut RequestBody,
+    hide: Option<Hide>,
+) -> Result<Answer, ApiError> {
     let (feed, reader) = body::channel();
     let shared = Arc::clone(state);
-    let mut work = tokio::task::spawn_blocking(move || intake::batch(reader, &shared));
+    let busy = state.busy.begin();
+    let mut work = tokio::task::spawn_blocking(move || {
+        let _busy = busy;
+        intake::batch(reader, &shared, hide)
+    });
     let verdict = match pump(state, body, feed, &mut work).await? {
         Some(verdict) => verdict,
         None => work.await,
     };
     match verdict {
-        Ok(Ok(accepted)) => created(accepted),
+        Ok(Ok(accepted)) => created(state, accepted),
         Ok(Err(Failure::Refused(error))) => Err(error),
         Ok(Err(Failure::Lost)) => Err(lost()),
         Err(panicked) => Err(ApiError::internal(&panicked)),
@@ -75,7 +84,7 @@ pub(crate) async fn discard(state: &State, body: &mut RequestBody) -> Result<Ans
     state.counters.batches.fetch_add(1, Relaxed);
     Ok(answer::json(
         StatusCode::CREATED,
-        &processing(Uuid::new_v4(), None, 0, Timestamp::now()),
+        &processing(state, Uuid::new_v4(), None, 0, state.clock.now()),
     ))
 }
 
@@ -117,8 +126,9 @@ fn count(state: &State, received: &mut u64, more: usize) -> Result<(), ApiError>
     }
 }
 
-fn created(accepted: Accepted) -> Result<Answer, ApiError> {
+fn created(state: &State, accepted: Accepted) -> Result<Answer, ApiError> {
     let view = processing(
+        state,
         accepted.id,
         Some(accepted.from),
         accepted.size,
@@ -137,6 +147,7 @@ fn created(accepted: Accepted) -> Result<Answer, ApiError> {
 const TAIL: &[u8] = b"]}";
 
 fn processing(
+    state: &State,
     id: Uuid,
     from: Option<crate::number::Number>,
     size: u64,
@@ -149,8 +160,8 @@ fn processing(
         processed_count: 0,
         status: "Processing",
         cost: None,
-        creation_time: rfc3339(created),
-        last_modified_time: rfc3339(created),
+        creation_time: state.clock.rfc3339(created),
+        last_modified_time: state.clock.rfc3339(created),
         rejected: [],
     }
 }
@@ -164,7 +175,7 @@ fn too_large() -> ApiError {
 }
 
 /// Seldom seen by anyone: the connection is mostly gone. A broken chunked coding ends here too.
-fn lost() -> ApiError {
+pub(crate) fn lost() -> ApiError {
     ApiError::new(
         StatusCode::BAD_REQUEST,
         "CMN-104",

@@ -1,5 +1,7 @@
 //! Error answers, in the API's own form.
 
+use std::borrow::Cow;
+
 use hyper::StatusCode;
 use hyper::header::HeaderName;
 use serde::Serialize;
@@ -8,7 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
     /// Where in the request: `messages[3].to`, `perPage`.
     pub(crate) parameter: Option<String>,
@@ -19,10 +21,14 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             status,
-            code,
+            code: code.into(),
             message: message.into(),
             parameter: None,
             oauth: None,
@@ -81,10 +87,10 @@ impl ApiError {
         let envelope = Envelope {
             error: self.oauth,
             error_description: self.oauth.map(|_| self.message.as_str()),
-            error_code: self.code,
+            error_code: &self.code,
             message: &self.message,
             errors: [Detail {
-                error_code: self.code,
+                error_code: &self.code,
                 message: &self.message,
                 parameter_name: self.parameter.as_deref(),
             }],
@@ -114,6 +120,16 @@ struct Detail<'a> {
     parameter_name: Option<&'a str>,
 }
 
-/// The page nginx sends for a body over its limit.
-pub(crate) const TOO_LARGE_PAGE: &str = "<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>\r\n\
-<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
+/// The page that nginx makes.
+pub(crate) fn page(status: StatusCode) -> String {
+    let reason = match status {
+        // It has its own word for this one.
+        StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
+        _ => status.canonical_reason().unwrap_or("Error"),
+    };
+    let title = format!("{} {reason}", status.as_u16());
+    format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
+         <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    )
+}

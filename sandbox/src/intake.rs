@@ -8,19 +8,21 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::fault::Hide;
 use crate::number::Number;
 use crate::parse::{self, Envelope, Failure, Sink};
 use crate::record::Pending;
 use crate::reject::Malformed;
 use crate::spool::Spool;
 use crate::state::State;
-use crate::store::{Batch, Kept};
+use crate::store::{Batch, Hidden, Kept};
 
 /// An accepted batch: what its answer needs.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) id: Uuid,
     pub(crate) from: Number,
+    /// As `batchSize` counts.
     pub(crate) size: u64,
     pub(crate) created: Timestamp,
     /// The elements of `rejected`, as JSON with commas between them.
@@ -28,9 +30,13 @@ pub(crate) struct Accepted {
 }
 
 /// Reads a batch, and accepts it if its body was complete and right. Nothing is visible before that.
-pub(crate) fn batch(body: impl io::Read, state: &State) -> Result<Accepted, Failure> {
+pub(crate) fn batch(
+    body: impl io::Read,
+    state: &State,
+    hide: Option<Hide>,
+) -> Result<Accepted, Failure> {
     let (envelope, intake) = parse::batch(body, Intake::new(state))?;
-    intake.accept(envelope).map_err(Failure::Refused)
+    intake.accept(envelope, hide).map_err(Failure::Refused)
 }
 
 struct Intake<'s> {
@@ -91,23 +97,28 @@ impl<'s> Intake<'s> {
         }
     }
 
-    fn accept(self, envelope: Envelope) -> Result<Accepted, ApiError> {
+    fn accept(self, envelope: Envelope, hide: Option<Hide>) -> Result<Accepted, ApiError> {
         let id = Uuid::new_v4();
         if let (Some(recorder), Some(pending)) = (&self.state.recorder, self.pending) {
             recorder
                 .append(id, &envelope, pending)
                 .map_err(|error| ApiError::internal(&error))?;
         }
-        let (from, size, created) = (envelope.from, self.accepted, Timestamp::now());
+        let (from, size, created) = (envelope.from, self.accepted, self.state.clock.now());
         let batch = Batch {
             sequence: 0,
             id,
             from,
             text: envelope.text,
             size,
+            rejected: self.rejected,
             created,
+            hidden: hide.map(Hidden::new),
             kept: self.kept,
         };
+        if hide.is_some() {
+            self.state.felt();
+        }
         self.state.store().insert(batch);
         let counters = &self.state.counters;
         counters.batches.fetch_add(1, Relaxed);
@@ -116,7 +127,7 @@ impl<'s> Intake<'s> {
         Ok(Accepted {
             id,
             from,
-            size,
+            size: self.state.batch_size.of(size, self.rejected),
             created,
             rejects: self.rejects,
         })

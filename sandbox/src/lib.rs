@@ -34,9 +34,11 @@
 //! # }
 //! ```
 //!
+//! Nothing goes wrong by itself; [`fault`] has what can go wrong on request.
+//!
 //! # What it decides where the API's documents are silent
 //!
-//! - `batchSize` counts the accepted messages, without the rejected ones.
+//! - `batchSize` counts the accepted messages, without the rejected ones, unless [`BatchSize::Sent`] is set.
 //! - A malformed recipient is rejected alone, unless [`Malformed::Refuse`] is set.
 //! - A batch is `Processing` in the answer that creates it and `Completed` whenever it is read later; its accepted
 //!   messages are `Delivered`, and nothing costs anything.
@@ -44,6 +46,7 @@
 //!   show a mistake. The members may come in any order.
 //! - A body counts once it is complete, whether or not its client waits for the answer. A body that ends early
 //!   leaves no trace.
+//! - Opt-outs as CSV are a page as well, which does not say how to get the next one.
 //! - Errors are told in this order: 404, 405, 413 by `Content-Length`, 401, 429, 415, then 413 and 400 as the body
 //!   comes in. An error is sent at once; the rest of the body is thrown away for up to 5 s or 64 MiB, and the
 //!   connection is closed.
@@ -53,16 +56,21 @@
 //! The last [`STORED_BATCHES`] batches and [`STORED_MESSAGES`] messages can be read back. What a batch leaves behind
 //! before it is accepted, and a long list of rejects, wait in unnamed temporary files.
 
+mod accepted;
 mod answer;
 mod auth;
 mod body;
 mod builder;
+mod busy;
+mod clock;
 mod create;
 mod error;
+pub mod fault;
 mod intake;
 mod limit;
 mod list;
 mod number;
+mod opt_outs;
 mod parse;
 mod query;
 mod record;
@@ -73,18 +81,23 @@ mod server;
 mod spool;
 mod state;
 mod store;
+mod wire;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use accepted::{AcceptedBatch, AcceptedMessage};
 pub use builder::{DEFAULT_MAX_BODY_BYTES, SandboxBuilder, StartError};
-pub use limit::RateLimit;
+pub use clock::{ParseOffsetError, UtcOffset};
+pub use limit::{RateLimit, RetryAfter};
+pub use opt_outs::{OptOut, ParseOptOutError};
 pub use reject::{Malformed, ParseRuleError, RejectRule};
-pub use state::Stats;
+pub use state::{BatchSize, Stats};
 pub use store::{STORED_BATCHES, STORED_MESSAGES, STORED_TEXT_BYTES};
 
 /// A running sandbox. Dropping it stops it at once; [`shutdown`](Self::shutdown) lets open requests finish.
@@ -128,7 +141,55 @@ impl Sandbox {
     /// The counts so far. Those of a request are complete once its answer has been received.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.state.counters.snapshot()
+        self.state.stats()
+    }
+
+    /// The accepted batches in the order in which they were accepted, those included that are hidden from the list;
+    /// the last ones, see [`STORED_BATCHES`].
+    #[must_use]
+    pub fn accepted(&self) -> Vec<AcceptedBatch> {
+        self.state.store().all().map(AcceptedBatch::of).collect()
+    }
+
+    /// Waits until no connection is open that a request could come from, and every batch that came in is accepted or
+    /// is not. After the client has gone, also killed, nothing will be accepted any more.
+    ///
+    /// # Errors
+    /// If it cannot connect to itself, which it does to be sure that nobody waits to be let in.
+    pub async fn settled(&self) -> std::io::Result<()> {
+        let mut last = tokio::net::TcpStream::connect(self.address).await?;
+        last.shutdown().await?;
+        // Connections are let in one behind the other, so this one is closed after all others are known.
+        last.read_to_end(&mut Vec::new()).await?;
+        self.state.busy.end().await;
+        Ok(())
+    }
+
+    /// Sets a rule behind those that are set. It counts requests from now on; a [`Fault`](fault::Fault), an
+    /// [`Effect`](fault::Effect) or a [`Reply`](fault::Reply) alone is for the next request to create a batch.
+    pub fn push_fault(&self, rule: impl Into<fault::FaultRule>) {
+        self.state.faults.push(rule.into());
+    }
+
+    /// Sets these rules in the place of those that are set.
+    pub fn set_faults(&self, plan: fault::FaultPlan) {
+        self.state.faults.set(plan);
+    }
+
+    /// Lists these opt-outs in the place of those set before.
+    pub fn set_opt_outs(&self, opt_outs: impl IntoIterator<Item = OptOut>) {
+        let opt_outs = opt_outs.into_iter().collect();
+        *self
+            .state
+            .opt_outs
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = opt_outs;
+    }
+
+    /// The tokens given out so far are good no longer: `401 OAU-128`. That of
+    /// [`SandboxBuilder::access_token`] stays good.
+    pub fn expire_tokens(&self) {
+        self.state.tokens.expire(tokio::time::Instant::now());
     }
 
     /// Stops listening, lets open requests finish for up to 5 s, and cuts off the rest.
@@ -143,7 +204,7 @@ impl Sandbox {
         signal.await;
         let state = Arc::clone(&self.state);
         self.shutdown().await;
-        state.counters.snapshot()
+        state.stats()
     }
 }
 

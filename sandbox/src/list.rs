@@ -4,7 +4,6 @@
 //! whenever it is read later, and all its accepted messages are `Delivered`, free of charge.
 
 use hyper::StatusCode;
-use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -33,7 +32,7 @@ pub(crate) struct BatchView {
 }
 
 const COMPLETED: &str = "Completed";
-const E164: &str = "a number in E.164, its + written as %2B,";
+pub(crate) const E164: &str = "a number in E.164, its + written as %2B,";
 
 pub(crate) fn batches(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
     let known = [
@@ -50,14 +49,19 @@ pub(crate) fn batches(state: &State, query: Option<&str>) -> Result<Answer, ApiE
     let status = query.value("status", "Queued, Processing, Sent or Completed", |text| {
         statuses.into_iter().find(|status| *status == text)
     })?;
-    let (period, paging) = (query.period(Timestamp::now())?, query.paging()?);
-    let store = state.store();
+    let (period, paging) = (query.period(state.clock.now())?, query.paging()?);
+    let mut store = state.store();
     let found = store.batches().filter(|batch| {
         period.contains(&batch.created)
             && from.is_none_or(|from| batch.from == from)
             && status.is_none_or(|status| status == COMPLETED)
     });
-    let page = paging.page(found, |batch| Key::new(batch.sequence, 0), completed);
+    let page = paging.page(
+        found,
+        |batch| Key::new(batch.sequence, 0),
+        |batch| completed(state, batch),
+    );
+    store.was_listed();
     drop(store);
     Ok(answer::json(StatusCode::OK, &page))
 }
@@ -66,7 +70,7 @@ pub(crate) fn batch(state: &State, id: &str, query: Option<&str>) -> Result<Answ
     Query::parse(query, &[])?;
     let view = Uuid::parse_str(id)
         .ok()
-        .and_then(|id| state.store().batch(id).map(completed));
+        .and_then(|id| state.store().batch(id).map(|batch| completed(state, batch)));
     let view = view.ok_or_else(|| ApiError::not_found("batchId"))?;
     Ok(answer::json(StatusCode::OK, &view))
 }
@@ -109,7 +113,7 @@ pub(crate) fn messages(state: &State, query: Option<&str>) -> Result<Answer, Api
         one_of(text, "Simple", "Detailed")
     })?;
     let number = query.value("phoneNumber", E164, Number::parse)?;
-    let (period, paging) = (query.period(Timestamp::now())?, query.paging()?);
+    let (period, paging) = (query.period(state.clock.now())?, query.paging()?);
     let store = state.store();
     let found = store.messages().filter(|message| {
         batch.is_none_or(|id| message.batch.id == id)
@@ -119,7 +123,7 @@ pub(crate) fn messages(state: &State, query: Option<&str>) -> Result<Answer, Api
     });
     let key = |message: &Message<'_>| Key::new(message.batch.sequence, message.ordinal);
     let page = paging.page(found, key, |message| {
-        message_view(&message, detailed.unwrap_or(false))
+        message_view(state, &message, detailed.unwrap_or(false))
     });
     drop(store);
     Ok(answer::json(StatusCode::OK, &page))
@@ -149,7 +153,7 @@ pub(crate) fn statuses(state: &State, query: Option<&str>) -> Result<Answer, Api
     let outbound = query.value("direction", "Inbound or Outbound", |text| {
         one_of(text, "Inbound", "Outbound")
     })?;
-    let period = query.period(Timestamp::now())?;
+    let period = query.period(state.clock.now())?;
     let mut view = StatusesView::default();
     view.delivered.count = state
         .store()
@@ -161,27 +165,23 @@ pub(crate) fn statuses(state: &State, query: Option<&str>) -> Result<Answer, Api
     Ok(answer::json(StatusCode::OK, &view))
 }
 
-/// RFC 3339 in UTC with microseconds, as the API writes it.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
-    format!("{time:.6}")
-}
-
-fn completed(batch: &Batch) -> BatchView {
+fn completed(state: &State, batch: &Batch) -> BatchView {
+    let size = state.batch_size.of(batch.size, batch.rejected);
     BatchView {
         id: batch.id,
         from: Some(batch.from),
-        batch_size: batch.size,
-        processed_count: batch.size,
+        batch_size: size,
+        processed_count: size,
         status: COMPLETED,
         cost: Some(0.0),
-        creation_time: rfc3339(batch.created),
-        last_modified_time: rfc3339(batch.created),
+        creation_time: state.clock.rfc3339(batch.created),
+        last_modified_time: state.clock.rfc3339(batch.created),
         rejected: [],
     }
 }
 
-fn message_view(message: &Message<'_>, detailed: bool) -> MessageView {
-    let time = rfc3339(message.batch.created);
+fn message_view(state: &State, message: &Message<'_>, detailed: bool) -> MessageView {
+    let time = state.clock.rfc3339(message.batch.created);
     MessageView {
         id: format!("{}{:010}", message.batch.sequence + 1, message.ordinal),
         batch_id: message.batch.id,

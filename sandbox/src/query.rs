@@ -129,6 +129,12 @@ struct PageTokens {
     first_page_token: Option<String>,
 }
 
+impl<T> Page<T> {
+    pub(crate) fn records(&self) -> &[T] {
+        &self.records
+    }
+}
+
 impl Paging {
     /// Takes the page out of `items`, which come in the order of their keys.
     pub(crate) fn page<I, T>(

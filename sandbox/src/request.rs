@@ -7,10 +7,13 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{EXPECT, HeaderMap};
 
+use crate::fault::Then;
+use crate::wire::Wire;
+
 /// What is read and thrown away behind an early answer, as nginx's lingering close does: enough for a client that
 /// only looks at the answer once its whole body is sent.
-const LINGER_BYTES: u64 = 64 * 1024 * 1024;
-const LINGER_TIME: Duration = Duration::from_secs(5);
+pub(crate) const LINGER_BYTES: u64 = 64 * 1024 * 1024;
+pub(crate) const LINGER_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct RequestBody {
@@ -65,27 +68,38 @@ impl RequestBody {
         Some(whole)
     }
 
-    /// Says whether the connection has to be closed behind the answer; if so, goes on reading for a while, so that
-    /// the client sees the answer and not a reset.
-    pub(crate) fn linger(mut self) -> bool {
+    /// Reads it to its end, or until `bytes` of it are there.
+    pub(crate) async fn read(&mut self, bytes: u64) -> hyper::Result<()> {
+        let mut received = 0;
+        while received < bytes
+            && let Some(data) = self.next().await
+        {
+            received += data?.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Is done with it behind an answer, and says whether the connection has to be closed; by default, if not all of
+    /// the body has been read. What is left of it is read and thrown away, for a while if the connection is closed, so
+    /// that the client sees the answer and not a reset.
+    pub(crate) fn leave(mut self, then: Option<Then>, wire: &Wire) -> bool {
         if self.ended || self.incoming.is_end_stream() {
-            return false;
+            wire.body_is_read();
+            return then.is_some_and(|then| then != Then::Keep);
         }
         // Reading now would invite a client that waits to send what nobody wants.
-        if !self.waits {
-            tokio::spawn(async move {
-                let mut thrown_away = 0;
-                let all = async {
-                    while let Some(Ok(data)) = self.next().await {
-                        thrown_away += data.len() as u64;
-                        if thrown_away > LINGER_BYTES {
-                            break;
-                        }
-                    }
-                };
-                let _ = tokio::time::timeout(LINGER_TIME, all).await;
-            });
+        if self.waits || then == Some(Then::Reset) {
+            return true;
         }
-        true
+        let keep = then == Some(Then::Keep);
+        let wire = wire.clone();
+        tokio::spawn(async move {
+            if !keep {
+                let _ = tokio::time::timeout(LINGER_TIME, self.read(LINGER_BYTES)).await;
+            } else if self.read(u64::MAX).await.is_ok() {
+                wire.body_is_read();
+            }
+        });
+        !keep
     }
 }

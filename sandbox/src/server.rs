@@ -12,8 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::busy::BusyGuard;
 use crate::route;
 use crate::state::State;
+use crate::wire::{End, Wire};
 
 /// The most that hyper reads at once, and so the largest frame of a body. Larger ones cost more time in the kernel:
 /// they no longer fit the cache.
@@ -41,7 +43,9 @@ pub(crate) async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&state), stop.clone()));
+                    // Here, not in its task: `Sandbox::settled` relies on the order.
+                    let busy = state.busy.begin();
+                    connections.spawn(connection(stream, busy, Arc::clone(&state), stop.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -58,31 +62,65 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, state: Arc<State>, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    busy: BusyGuard,
+    state: Arc<State>,
+    mut stop: watch::Receiver<bool>,
+) {
     // Answers are small and waited for.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let service = service_fn(move |request| {
-        let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(route::answer(&state, request).await) }
+    let wire = Wire::new(stream, &state);
+    let end = serve_one(&wire, &state, &mut stop).await;
+    let (Some(end), Some(stream)) = (end, wire.take_stream()) else {
+        return;
+    };
+    // No request comes from here any more.
+    drop(busy);
+    tokio::select! {
+        // First, so that a reset is one also when the sandbox stops.
+        biased;
+        () = end.carry_out(stream) => {}
+        () = stopped(&mut stop) => {}
+    }
+}
+
+/// Has hyper serve a connection, until either of them ends or a fault wants the socket.
+async fn serve_one(
+    wire: &Wire,
+    state: &Arc<State>,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<End> {
+    let service = service_fn(|request| {
+        let (state, wire) = (Arc::clone(state), wire.clone());
+        async move { Ok::<_, Infallible>(route::answer(&state, &wire, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(READ_BUFFER)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(wire.io()), service);
     let mut connection = pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = stopped(&mut stop) => {
+        end = wire.ended() => return Some(end),
+        () = stopped(stop) => {
+            if wire.is_slowed() {
+                return None;
+            }
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                served = connection => served,
+                end = wire.ended() => return Some(end),
+            }
         }
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
     }
+    None
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {

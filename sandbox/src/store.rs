@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::fault::Hide;
 use crate::number::Number;
+use crate::state::FOREVER;
 
 /// The last batches that can be read back. Older ones are unknown again.
 pub const STORED_BATCHES: usize = 1_000;
@@ -39,8 +42,35 @@ pub(crate) struct Batch {
     pub(crate) text: Option<Box<str>>,
     /// Messages accepted, rejected ones not counted.
     pub(crate) size: u64,
+    pub(crate) rejected: u64,
     pub(crate) created: Timestamp,
+    /// `None` for good, or from the beginning.
+    pub(crate) hidden: Option<Hidden>,
     pub(crate) kept: Kept,
+}
+
+/// Until when a batch cannot be read back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hidden {
+    Until(Instant),
+    /// For so many more calls of the list.
+    Lists(u64),
+}
+
+impl Hidden {
+    pub(crate) fn new(hide: Hide) -> Self {
+        match hide {
+            Hide::For(time) => Self::Until(Instant::now() + time.min(FOREVER)),
+            Hide::Lists(lists) => Self::Lists(lists),
+        }
+    }
+
+    fn is_over(self, now: Instant) -> bool {
+        match self {
+            Self::Until(end) => now >= end,
+            Self::Lists(lists) => lists == 0,
+        }
+    }
 }
 
 /// A message as it is listed.
@@ -86,9 +116,25 @@ impl Store {
         }
     }
 
-    /// Newest first.
+    /// Oldest first, hidden ones too.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.iter()
+    }
+
+    /// Those that can be read back, newest first.
     pub(crate) fn batches(&self) -> impl Iterator<Item = &Batch> {
-        self.batches.iter().rev()
+        let now = Instant::now();
+        let shown = move |batch: &&Batch| batch.hidden.is_none_or(|hidden| hidden.is_over(now));
+        self.batches.iter().rev().filter(shown)
+    }
+
+    /// Counts a call of the list, for the batches that were hidden from it.
+    pub(crate) fn was_listed(&mut self) {
+        for batch in &mut self.batches {
+            if let Some(Hidden::Lists(lists)) = &mut batch.hidden {
+                *lists = lists.saturating_sub(1);
+            }
+        }
     }
 
     pub(crate) fn batch(&self, id: Uuid) -> Option<&Batch> {
@@ -128,7 +174,7 @@ pub(crate) struct Kept {
     texts_known_from: u64,
 }
 
-enum KeptText<'a> {
+pub(crate) enum KeptText<'a> {
     Own(&'a str),
     Default,
     Dropped,
@@ -148,7 +194,7 @@ impl Kept {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = (u64, Number, KeptText<'_>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Number, KeptText<'_>)> {
         // The texts are in the order of the messages, so one walk beside the other finds each.
         let mut texts = self.texts.iter().peekable();
         self.numbers
@@ -223,7 +269,9 @@ mod tests {
             from: number(1),
             text: Some("default".into()),
             size: kept.numbers.len() as u64,
+            rejected: 0,
             created: Timestamp::UNIX_EPOCH,
+            hidden: None,
             kept,
         }
     }

@@ -4,6 +4,7 @@ mod common;
 
 use std::path::Path;
 
+use batchcast_sandbox::fault::FaultRule;
 use batchcast_sandbox::{Sandbox, StartError};
 use common::{Api, GOOD, connect, head, numbered, send, to_end};
 use serde_json::Value;
@@ -155,4 +156,50 @@ async fn the_record_is_appended_to() {
         .await
         .expect_err("no such directory");
     assert!(matches!(error, StartError::Record { .. }));
+}
+
+/// Whatever became of the answers, and of the clients.
+#[tokio::test]
+async fn the_record_is_what_was_accepted() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("record.ndjson");
+    let builder = Sandbox::builder().rate_limit(None).record(&path);
+    let api = Api::with(builder.fault(FaultRule::random(3, 0.5))).await;
+    for n in 0..200 {
+        let body = numbered(1 + n % 7);
+        let request = head(&format!("Content-Length: {}\r\n", body.len())) + &body;
+        let mut stream = connect(api.address()).await;
+        // It may be reset by then; and every second client goes without a look at the answer.
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await;
+        if n % 2 == 0 {
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 16]).await;
+        }
+    }
+    api.sandbox.settled().await.expect("a connection");
+    let accepted = api.sandbox.accepted();
+    let expected = accepted.iter().flat_map(|batch| {
+        let messages = batch.messages.iter();
+        messages.map(|message| {
+            (
+                batch.id.as_str(),
+                message.to.as_str(),
+                message.text.as_deref(),
+            )
+        })
+    });
+    let lines = lines(&path);
+    let found = lines.iter().map(|line| {
+        let text = |name: &str| line[name].as_str();
+        (
+            text("batch").unwrap_or_default(),
+            text("to").unwrap_or_default(),
+            text("text"),
+        )
+    });
+    // Batches end in no order.
+    let (mut expected, mut found): (Vec<_>, Vec<_>) = (expected.collect(), found.collect());
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert!(found == expected && accepted.len() > 50);
+    assert_eq!(api.sandbox.stats().batches, accepted.len() as u64);
 }

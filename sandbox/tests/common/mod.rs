@@ -14,6 +14,7 @@ pub(crate) const TOKEN: &str = "test-token";
 pub(crate) const BATCHES: &str = "/restapi/v1.0/account/~/a2p-sms/batches";
 pub(crate) const MESSAGES: &str = "/restapi/v1.0/account/~/a2p-sms/messages";
 pub(crate) const STATUSES: &str = "/restapi/v1.0/account/~/a2p-sms/statuses";
+pub(crate) const OPT_OUTS: &str = "/restapi/v1.0/account/~/a2p-sms/opt-outs";
 pub(crate) const TOKENS: &str = "/restapi/oauth/token";
 pub(crate) const GOOD: &str = r#"{"from":"+16505550100","text":"Hello","messages":[{"to":["+14155550100"]},{"to":["+12125550100"],"text":"Bob"}]}"#;
 
@@ -36,7 +37,11 @@ impl Api {
             .expect("it starts");
         Self {
             sandbox,
-            client: Client::builder().no_proxy().build().expect("a client"),
+            client: Client::builder()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .expect("a client"),
         }
     }
 
