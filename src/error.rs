@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::input::MAX_RECORD_BYTES;
+use crate::input::{MAX_RECORD_BYTES, TemplateError};
 use crate::message::{PhoneNumberError, TextError};
 use crate::position::Position;
 
@@ -78,6 +78,9 @@ pub enum ErrorKind {
     /// A text outside of an input, such as the default text.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// A template, or one that does not suit the input.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// The byte limit cannot hold the smallest possible batch.
     #[error(
         "a limit of {max_bytes} bytes cannot hold one message: the smallest batch with this sender and default text takes {needed} bytes"
@@ -99,7 +102,7 @@ pub enum ErrorKind {
 }
 
 /// Why a record cannot become a message. It never holds what stands in the record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The recipient is no phone number in E.164 form.
@@ -133,7 +136,7 @@ pub enum RecordError {
     #[error("not a JSON object")]
     NotAnObject,
     /// A key that counts stands in the object twice.
-    #[error("the key of the recipient or of the text stands in the object twice")]
+    #[error("a key that counts stands in the object twice")]
     DuplicateKey,
     /// The recipient is neither a string nor an array of strings.
     #[error("the recipient is neither a string nor an array of strings")]
@@ -155,6 +158,18 @@ pub enum RecordError {
         "a quoted field is not closed within {MAX_RECORD_BYTES} bytes, or before the input ends"
     )]
     UnclosedQuote,
+    /// A field of the template is empty or missing, and has no default.
+    #[error("the field {name} is empty or missing, and the text has no default for it")]
+    EmptyField {
+        /// Its name, as the template has it.
+        name: Box<str>,
+    },
+    /// A field of the template is an array or an object.
+    #[error("the field {name} is neither a string nor a number, true or false")]
+    FieldType {
+        /// Its name, as the template has it.
+        name: Box<str>,
+    },
     /// The entry does not fit even into a batch of its own.
     #[error("the message takes {bytes} bytes in a batch of its own, over the limit of {max_bytes}")]
     EntryTooLarge {
@@ -195,6 +210,14 @@ pub enum HeaderError {
     NoColumn {
         /// The names looked for.
         wanted: String,
+        /// The header's names.
+        found: String,
+    },
+    /// A field of the template is no column.
+    #[error("the text has a field {field}, but no column is called so; the header has {found}")]
+    NoField {
+        /// The field's name.
+        field: String,
         /// The header's names.
         found: String,
     },

@@ -18,7 +18,7 @@ pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
 /// The same for a fault of the list, or of the flags.
 pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
     Some(match kind {
-        ErrorKind::Record { fault, .. } => of_record(*fault).unwrap_or(
+        ErrorKind::Record { fault, .. } => of_record(fault).unwrap_or(
             "--on-invalid skip passes over such records, --invalid PATH writes them to a file",
         ),
         ErrorKind::Header { fault, .. } => match fault {
@@ -36,7 +36,7 @@ pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
 }
 
 /// The same for what is wrong with one record, if a flag helps against just that.
-pub(crate) const fn of_record(fault: RecordError) -> Option<&'static str> {
+pub(crate) const fn of_record(fault: &RecordError) -> Option<&'static str> {
     Some(match fault {
         RecordError::NoText => {
             "--text TEXT gives a text to all that have none, --text-field NAME says where to find it"

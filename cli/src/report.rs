@@ -39,7 +39,7 @@ impl Samples {
         if let (true, batchcast::ErrorKind::Record { fault, .. }) =
             (self.invalid.is_empty(), invalid.error.kind())
         {
-            self.hint = hint::of_record(*fault);
+            self.hint = hint::of_record(fault);
         }
         let mut line = invalid.error.to_string();
         if let Some(number) = looks_like_a_number(invalid.input) {

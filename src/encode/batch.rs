@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::encode::{DEFAULT_CHUNK_BYTES, Limits};
 use crate::envelope::{Dialect, Envelope, FIRST, SEPARATOR};
 use crate::error::{Error, ErrorKind, RecordError};
-use crate::message::Message;
+use crate::message::{Message, Text};
 use crate::position::Position;
 
 /// Room behind a chunk's size for the entry that completes it. The largest entry is a number and a text
@@ -51,6 +51,9 @@ pub struct BatchEncoder {
 
     /// What was encoded and not yet taken. In the batch's first chunk it begins with the head.
     buffer: Vec<u8>,
+    /// An entry that ends before this length of the buffer is within the batch's size, does not complete a
+    /// chunk, and is not the first: there is nothing to look at.
+    unremarkable: usize,
     /// Where in the buffer the entries begin that are not yet in the digest.
     undigested: usize,
     /// What was taken out of the buffer before.
@@ -127,6 +130,7 @@ impl BatchEncoder {
             max_bytes,
             max_messages: limits.max_messages().map_or(u64::MAX, Into::into),
             chunk_bytes: DEFAULT_CHUNK_BYTES,
+            unremarkable: 0,
             undigested: head.len(),
             buffer: head.clone(),
             head: head.into(),
@@ -143,6 +147,7 @@ impl BatchEncoder {
     /// The same with another size for [`chunk_is_full`](Self::chunk_is_full).
     pub fn with_chunk_bytes(mut self, bytes: usize) -> Self {
         self.chunk_bytes = bytes;
+        self.unremarkable = 0;
         self
     }
 
@@ -151,11 +156,10 @@ impl BatchEncoder {
     /// # Errors
     /// [`ErrorKind::Record`] with the message's position, if it has no text and there is no default
     /// text, or if it does not fit even into a batch of its own. The batch is as it was before.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, message: &Message<'_>) -> Result<Fit, Error> {
         let start = self.write(message)?;
-        if self.fits() {
-            self.keep(message.position);
+        if self.keep_unremarkable(message.position) || self.keep_if_it_fits(message.position) {
             return Ok(Fit::Added);
         }
         self.take_back(start, message.position)?;
@@ -163,32 +167,60 @@ impl BatchEncoder {
     }
 
     /// Writes an entry behind the others, whether there is room for it or not, and says where it begins.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&mut self, message: &Message<'_>) -> Result<usize, Error> {
-        if message.text.is_none() && !self.has_default_text {
-            return Err(Error::record(message.position, RecordError::NoText));
+        let text = message.text.as_ref().map(Text::content);
+        if text.is_none() && !self.has_default_text {
+            return Err(no_text(message.position));
         }
         let start = self.buffer.len();
         self.dialect
-            .write_entry(&mut self.buffer, self.separator, message);
+            .write_entry(&mut self.buffer, self.separator, message.to, text);
         Ok(start)
     }
 
-    /// Whether the batch is within its limits with the entry written last.
+    /// Counts the entry written last in, if there is nothing else to it. One comparison, or two, are what
+    /// all the limits cost nearly all entries.
     #[inline]
-    pub(super) fn fits(&self) -> bool {
-        self.bytes() <= self.max_bytes && self.messages < self.max_messages
+    pub(super) fn keep_unremarkable(&mut self, position: Position) -> bool {
+        if self.buffer.len() >= self.unremarkable || self.messages >= self.max_messages {
+            return false;
+        }
+        self.keep(position);
+        true
     }
 
-    /// Counts the entry written last in.
-    #[inline]
-    pub(super) fn keep(&mut self, position: Position) {
+    /// Counts the entry written last in, if the batch is within its limits with it.
+    #[inline(never)]
+    pub(super) fn keep_if_it_fits(&mut self, position: Position) -> bool {
+        if self.bytes() > self.max_bytes || self.messages >= self.max_messages {
+            return false;
+        }
         if self.messages == 0 {
             self.first = position;
             self.separator = SEPARATOR;
+            self.watch();
         }
-        self.last = position;
+        self.keep(position);
+        true
+    }
+
+    #[inline]
+    fn keep(&mut self, position: Position) {
+        // Word by word: copied as a whole, from where it was just put together, it takes five times as long
+        // as all else here.
+        self.last.record = position.record;
+        self.last.line = position.line;
+        self.last.byte = position.byte;
         self.messages += 1;
+    }
+
+    /// Sees anew from which length of the buffer on entries have to be looked at.
+    fn watch(&mut self) {
+        let others = self.taken + self.dialect.tail().len() as u64;
+        let most = self.max_bytes.saturating_sub(others);
+        let too_much = usize::try_from(most).map_or(usize::MAX, |most| most.saturating_add(1));
+        self.unremarkable = self.chunk_bytes.min(too_much);
     }
 
     /// Takes back the entry written last, which begins at `start`, and gives it out.
@@ -208,7 +240,9 @@ impl BatchEncoder {
     pub(super) fn carry(&mut self, entry: &[u8], position: Position) {
         self.buffer.push(FIRST);
         self.buffer.extend_from_slice(&entry[1..]);
-        self.keep(position);
+        let fits = self.keep_if_it_fits(position);
+        // `take_back` would not have given it out otherwise, nor is any limit of messages below 1.
+        debug_assert!(fits, "an entry alone in its batch");
     }
 
     /// How many messages are in it.
@@ -246,6 +280,7 @@ impl BatchEncoder {
         self.digest.update(&self.buffer[self.undigested..]);
         self.undigested = 0;
         self.taken += self.buffer.len() as u64;
+        self.watch();
         if self.buffer.len() < self.chunk_bytes / 4 {
             // An input that pauses makes small chunks: not worth giving the whole buffer away.
             let chunk = Bytes::copy_from_slice(&self.buffer);
@@ -254,6 +289,22 @@ impl BatchEncoder {
         }
         let empty = Vec::with_capacity(self.chunk_bytes + LARGEST_ENTRY);
         std::mem::replace(&mut self.buffer, empty).into()
+    }
+
+    /// Counts bytes in that were put into the body from outside, such as whitespace between two entries.
+    pub(super) const fn pad(&mut self, bytes: u64) {
+        self.taken += bytes;
+    }
+
+    /// How many more bytes there is room for.
+    pub(super) fn room(&self) -> u64 {
+        self.max_bytes.saturating_sub(self.bytes())
+    }
+
+    /// Other limits, for what is pushed from here on: what is in the open batch stays there.
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.max_bytes = limits.max_bytes();
+        self.max_messages = limits.max_messages().map_or(u64::MAX, Into::into);
     }
 
     /// Closes the batch. `None` if no message is in it: there is nothing to send then.
@@ -279,6 +330,7 @@ impl BatchEncoder {
         };
         self.buffer.clear();
         self.buffer.extend_from_slice(&self.head);
+        self.unremarkable = 0;
         self.undigested = self.head.len();
         self.taken = 0;
         self.separator = FIRST;
@@ -288,6 +340,11 @@ impl BatchEncoder {
         let tail = Bytes::from_static(self.dialect.tail());
         Some(ClosedBatch { batch, rest, tail })
     }
+}
+
+#[cold]
+fn no_text(position: Position) -> Error {
+    Error::record(position, RecordError::NoText)
 }
 
 impl fmt::Debug for BatchEncoder {

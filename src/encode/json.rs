@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 /// Writes `text` as the content of a JSON string, without the quotes around it.
 ///
 /// Escaped are `"`, `\` and U+0000 to U+001F, in their short forms where RFC 8259 has one. All else
@@ -179,46 +181,29 @@ pub(crate) fn utf16_len_of_escaped(content: &str) -> usize {
 /// The offset of the first byte that cannot stand for itself in a JSON string; the length if there is none.
 #[inline]
 fn find_special(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    // Blocks of 16 without an early exit inside compile to vector instructions.
-    while let Some(block) = bytes[at..].first_chunk::<16>() {
-        let any = block
-            .iter()
-            .fold(false, |any, &byte| any | is_special(byte));
-        if any {
-            break;
+    let (blocks, rest) = bytes.as_chunks();
+    for (index, block) in blocks.iter().enumerate() {
+        let specials = specials_of(block);
+        if specials != 0 {
+            return 16 * index + specials.trailing_zeros() as usize;
         }
-        at += 16;
     }
-    while let Some(word) = bytes[at..].first_chunk::<8>() {
-        let found = specials_of(u64::from_le_bytes(*word));
-        if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = bytes[at..].iter();
-    at + rest.take_while(|&&byte| !is_special(byte)).count()
+    16 * blocks.len() + rest.iter().take_while(|&&byte| !is_special(byte)).count()
+}
+
+/// A bit for each special byte, the lowest for the first.
+#[inline]
+fn specials_of(block: &[u8; 16]) -> u32 {
+    let block = u8x16::from(*block);
+    // What is below a space, and a quote, which changes places with it: nothing is left of them.
+    let low = (block ^ u8x16::splat(b'"' ^ b' ')).saturating_sub(u8x16::splat(b' '));
+    let backslash = block ^ u8x16::splat(b'\\');
+    low.min(backslash).simd_eq(u8x16::splat(0)).to_bitmask()
 }
 
 #[inline]
 const fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// For eight bytes, the highest bit of each special one. Above the first, bits may be wrong (a borrow
-/// runs upwards), so only the lowest counts.
-#[inline]
-const fn specials_of(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGHS: u64 = ONES * 0x80;
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word
-    }
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = zeros(word ^ (ONES * b'"' as u64));
-    let backslash = zeros(word ^ (ONES * b'\\' as u64));
-    (control | quote | backslash) & HIGHS
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::encode::{BatchEncoder, ClosedBatch, Limits};
 use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::message::Message;
+use crate::position::Position;
 
 /// Encodes messages into as many batches as there must be.
 ///
@@ -80,26 +81,31 @@ impl Splitter {
     /// [`ErrorKind::Record`](crate::ErrorKind::Record) with the message's position, if it has no text
     /// and there is no default text, or if it does not fit even into a batch of its own. The message is
     /// in no batch then; all else is as if it had not been pushed.
-    #[inline]
+    // The message must not get an address, or it is put into memory first, which takes as long as all else
+    // here. What is seldom is therefore not in here, and it is handed pieces.
+    #[inline(always)]
     pub fn push(&mut self, message: &Message<'_>) -> Result<Push, Error> {
         let start = self.batch.write(message)?;
-        if !self.batch.fits() {
-            return self.split(start, message);
+        if self.batch.keep_unremarkable(message.position) {
+            return Ok(Push::Buffered);
         }
-        self.batch.keep(message.position);
+        self.settle(start, message.position)
+    }
+
+    /// Decides on the entry written last, which begins at `start`.
+    #[inline(never)]
+    fn settle(&mut self, start: usize, position: Position) -> Result<Push, Error> {
+        if !self.batch.keep_if_it_fits(position) {
+            let entry = self.batch.take_back(start, position)?;
+            let closed = self.batch.close();
+            self.batch.carry(&entry, position);
+            // A batch into which nothing fits behind nothing would have been an error in `take_back`.
+            return Ok(closed.map_or(Push::Buffered, Push::Batch));
+        }
         if self.batch.chunk_is_full() {
             return Ok(Push::Chunk(self.batch.take_chunk()));
         }
         Ok(Push::Buffered)
-    }
-
-    #[cold]
-    fn split(&mut self, start: usize, message: &Message<'_>) -> Result<Push, Error> {
-        let entry = self.batch.take_back(start, message.position)?;
-        let closed = self.batch.close();
-        self.batch.carry(&entry, message.position);
-        // A batch into which nothing fits behind nothing would have been an error in `take_back`.
-        Ok(closed.map_or(Push::Buffered, Push::Batch))
     }
 
     /// The number of the batch that takes the next message if that fits, from 1.
@@ -117,6 +123,30 @@ impl Splitter {
     /// Closes the batch as it is; `None` if it is empty. What is pushed then goes into the next one.
     pub fn close_batch(&mut self) -> Option<ClosedBatch> {
         self.batch.close()
+    }
+
+    /// Counts bytes in that were put into the open batch's body from outside, such as JSON whitespace that
+    /// keeps a connection alive. They are not in the digest.
+    pub const fn pad(&mut self, bytes: u64) {
+        self.batch.pad(bytes);
+    }
+
+    /// Whether no message is in the open batch.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.batch.messages() == 0
+    }
+
+    /// How many more bytes the open batch can have.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.batch.room()
+    }
+
+    /// Other limits, for what is pushed from here on: what is in the open batch stays there. The limit has to hold the
+    /// smallest message, as in [`new`](Self::new).
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.batch.set_limits(limits);
     }
 
     /// Closes the last batch; `None` if it is empty.

@@ -14,8 +14,9 @@ pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct Cursor {
     /// The records begun before.
     record: u64,
-    /// The line ends before.
-    line: u64,
+    /// How many more line ends than records there were before (wrapping): nearly always as many. What is
+    /// not stored for each record is time won.
+    other_lines: u64,
     /// The bytes before.
     byte: u64,
     /// In an over-long line that has been reported: everything up to its end is passed over.
@@ -42,29 +43,39 @@ impl Cursor {
         match memchr(b'\n', bytes) {
             Some(end) => {
                 self.discarding = false;
-                self.line += 1;
+                self.pass(0, 1);
                 end + 1
             }
             None => bytes.len(),
         }
     }
 
+    /// Where in the block it stands that begins at the input's byte `start`.
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "within a block, which is in memory"
+    )]
+    pub(super) const fn within(&self, start: u64) -> usize {
+        (self.byte - start) as usize
+    }
+
     /// Goes on past a record of `len` bytes and `lines` lines, line ends included; returns its position.
     #[inline]
     pub(super) fn record(&mut self, len: usize, lines: u64) -> Position {
-        self.record += 1;
         let position = Position {
-            record: self.record,
+            record: self.record + 1,
             ..self.here()
         };
-        self.pass(len, lines);
+        self.record += 1;
+        self.pass(len, lines.wrapping_sub(1));
         position
     }
 
     /// Goes on past what is no record.
     #[inline]
     pub(super) fn pass(&mut self, len: usize, lines: u64) {
-        self.line += lines;
+        self.other_lines = self.other_lines.wrapping_add(lines);
         self.byte += len as u64;
     }
 
@@ -73,7 +84,7 @@ impl Cursor {
     pub(super) const fn here(&self) -> Position {
         Position {
             record: 0,
-            line: self.line + 1,
+            line: self.record.wrapping_add(self.other_lines) + 1,
             byte: self.byte,
         }
     }

@@ -1,4 +1,5 @@
 use super::cursor::{Cursor, Line, is_blank};
+use super::pattern::{BLOCK, Pattern};
 use super::{Invalid, MAX_RECORD_BYTES, Parse, Record, Records, sealed};
 use crate::error::{Error, RecordError};
 use crate::message::{Message, PhoneNumber, PhoneNumberError};
@@ -19,16 +20,47 @@ use crate::position::Position;
 /// assert_eq!((message.position.record, message.position.line), (1, 3));
 /// # Ok::<(), batchcast::Error>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Lines {
     cursor: Cursor,
+    like: Like,
 }
 
 impl Lines {
     /// A parser at the beginning of its input.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            cursor: Cursor::default(),
+            like: Like::new(b"+14155550100\n", 12),
+        }
+    }
+}
+
+/// What the line before was like: the next one mostly is too.
+#[derive(Debug, Clone)]
+struct Like {
+    pattern: Pattern,
+    /// Of the whole line, its end included.
+    len: usize,
+    /// Of its number.
+    mask: u128,
+}
+
+impl Like {
+    /// A line that begins with a number of `number` bytes, and fits into a block.
+    fn new(line: &[u8], number: usize) -> Self {
+        Self {
+            pattern: Pattern::new(line, 0, &(0..number)),
+            len: line.len(),
+            mask: PhoneNumber::mask(number),
+        }
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -37,8 +69,9 @@ impl Parse for Lines {
 
     #[inline]
     fn block<'a>(&'a mut self, bytes: &'a [u8], last: bool) -> LineRecords<'a> {
+        let done = self.cursor.open(bytes);
         LineRecords {
-            at: self.cursor.open(bytes),
+            start: self.cursor.here().byte - done as u64,
             parser: self,
             bytes,
             last,
@@ -53,13 +86,35 @@ impl sealed::Sealed for Lines {}
 pub struct LineRecords<'a> {
     parser: &'a mut Lines,
     bytes: &'a [u8],
-    at: usize,
+    /// The offset of the block in the input. Where in the block the parser stands is not kept twice.
+    start: u64,
     last: bool,
 }
 
 impl<'a> LineRecords<'a> {
-    #[inline(never)]
+    #[inline]
+    fn at(&self) -> usize {
+        self.parser.cursor.within(self.start)
+    }
+
+    #[inline]
+    fn message(&mut self, to: PhoneNumber, len: usize) -> Message<'a> {
+        let position = self.parser.cursor.record(len, 1);
+        Message::new(to).at(position)
+    }
+
     fn next_of_any_shape(&mut self) -> Option<Record<'a>> {
+        let rest = &self.bytes[self.at()..];
+        if let Some(to) = PhoneNumber::first_of(rest)
+            && let Some(end) = line_end(&rest[to.as_bytes().len()..])
+        {
+            let number = to.as_bytes().len();
+            let len = number + end;
+            if len <= BLOCK {
+                self.parser.like = Like::new(&rest[..len], number);
+            }
+            return Some(Record::Message(self.message(to, len)));
+        }
         let line = self.seek()?;
         Some(self.take(line))
     }
@@ -67,25 +122,24 @@ impl<'a> LineRecords<'a> {
     /// Passes over what is no record; returns where the next one ends.
     pub(super) fn seek(&mut self) -> Option<Line> {
         loop {
-            let line = Line::find(self.bytes, self.at, self.last)?;
-            let content = &self.bytes[self.at..line.end];
+            let at = self.at();
+            let line = Line::find(self.bytes, at, self.last)?;
+            let content = &self.bytes[at..line.end];
             // Of an over-long comment, too, only so much may be looked at as there is in any case.
             let first = &content[..content.len().min(MAX_RECORD_BYTES)];
             let is_comment = first.trim_ascii_start().first() == Some(&b'#');
             if line.too_long && is_comment {
-                self.parser.cursor.pass_long(line, self.at);
+                self.parser.cursor.pass_long(line, at);
             } else if is_comment || (!line.too_long && is_blank(content)) {
-                self.parser.cursor.pass(line.next - self.at, 1);
+                self.parser.cursor.pass(line.next - at, 1);
             } else {
                 return Some(line);
             }
-            self.at = line.next;
         }
     }
 
     pub(super) fn take(&mut self, line: Line) -> Record<'a> {
-        let start = self.at;
-        self.at = line.next;
+        let start = self.at();
         let cursor = &mut self.parser.cursor;
         if line.too_long {
             return Record::Invalid(cursor.too_long(self.bytes, start, line));
@@ -102,36 +156,37 @@ impl<'a> LineRecords<'a> {
 impl Records for LineRecords<'_> {
     #[inline]
     fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
-        // The number is parsed where it is wanted: to hand it on in memory costs more than that.
-        if let Some((number, len)) = short_line(&self.bytes[self.at..])
-            && let Ok(to) = PhoneNumber::from_bytes(number)
-        {
-            self.at += len;
-            let position = self.parser.cursor.record(len, 1);
-            return Ok(Some(Record::Message(Message::new(to).at(position))));
-        }
         Ok(self.next_of_any_shape())
+    }
+
+    #[inline(always)]
+    fn next_common(&mut self) -> Option<Message<'_>> {
+        // No search for the line end, no check of UTF-8: a number's own check lets nothing else through.
+        let block = self.bytes[self.at()..].first_chunk()?;
+        let Like { pattern, len, mask } = &self.parser.like;
+        if !pattern.fits(block) {
+            return None;
+        }
+        let to = PhoneNumber::from_compared(block, *mask);
+        Some(self.message(to, *len))
     }
 
     #[inline]
     fn consumed(&self) -> usize {
-        self.at
+        self.at()
     }
 }
 
 impl sealed::Sealed for LineRecords<'_> {}
 
-/// A line of the length that all US and Canadian numbers have, and its length with the line end. No
-/// search for the line end, no check of UTF-8: a number's own check lets nothing else through.
+/// The length of the line end that `rest` begins with.
 #[inline]
-fn short_line(rest: &[u8]) -> Option<(&[u8], usize)> {
-    let number = rest.first_chunk::<12>()?;
-    let len = match rest[12..] {
-        [b'\n', ..] => 13,
-        [b'\r', b'\n', ..] => 14,
-        _ => return None,
-    };
-    Some((number, len))
+fn line_end(rest: &[u8]) -> Option<usize> {
+    match rest {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
+    }
 }
 
 #[cold]

@@ -36,12 +36,16 @@
 
 mod csv;
 mod cursor;
+mod escape;
 mod fields;
 mod format;
 mod lines;
 mod ndjson;
 mod parser;
+mod pattern;
+mod places;
 pub mod reader;
+mod template;
 
 use std::fmt;
 
@@ -52,6 +56,7 @@ pub use self::lines::{LineRecords, Lines};
 pub use self::ndjson::{Ndjson, NdjsonRecords};
 pub use self::parser::{Parser, ParserRecords};
 pub use self::reader::{Block, Blocks, Reader};
+pub use self::template::{Template, TemplateError, TemplateFault};
 use crate::error::Error;
 use crate::message::Message;
 
@@ -98,6 +103,34 @@ pub trait Records: sealed::Sealed {
     /// # Errors
     /// Only for what spoils the whole input: [`ErrorKind::Header`](crate::ErrorKind::Header).
     fn next(&mut self) -> Result<Option<Record<'_>>, Error>;
+
+    /// The next record, if it is a message in the shape that exporters commonly give it. `None` says
+    /// nothing about it: ask [`next`](Self::next), which returns all there are, these included.
+    ///
+    /// A loop that asks here first need not look at what else a record may be, and can have the message in
+    /// registers. That is worth as much time as it takes to parse a phone number.
+    ///
+    /// ```
+    /// use batchcast::input::{Lines, Parse, Records};
+    ///
+    /// let mut parser = Lines::new();
+    /// let mut records = parser.block(b"+14155550100\n+14155550101\nBob\n", true);
+    /// let mut messages = 0;
+    /// loop {
+    ///     while let Some(message) = records.next_common() {
+    ///         messages += 1;
+    ///     }
+    ///     match records.next()? {
+    ///         Some(record) => messages += usize::from(!matches!(record, batchcast::input::Record::Invalid(_))),
+    ///         None => break,
+    ///     }
+    /// }
+    /// assert_eq!(messages, 2);
+    /// # Ok::<(), batchcast::Error>(())
+    /// ```
+    fn next_common(&mut self) -> Option<Message<'_>> {
+        None
+    }
 
     /// How many bytes of the block are done with.
     fn consumed(&self) -> usize;

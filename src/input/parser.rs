@@ -1,7 +1,7 @@
 use super::csv::Extent;
 use super::{
     Csv, CsvRecords, Fields, Format, LineRecords, Lines, Ndjson, NdjsonRecords, Parse, Record,
-    Records, sealed,
+    Records, Template, TemplateError, TemplateFault, sealed,
 };
 use crate::error::Error;
 
@@ -27,6 +27,20 @@ impl Parser {
             Format::Lines => Self::Lines(Lines::new()),
             Format::Ndjson => Self::Ndjson(Ndjson::new(fields)),
             Format::Csv => Self::Csv(Csv::new(fields)),
+        }
+    }
+
+    /// The same with a template for the text of each record, see [`Csv::with_template`] and
+    /// [`Ndjson::with_template`].
+    ///
+    /// # Errors
+    /// [`TemplateFault::NoFields`] for [`Format::Lines`]: a bare number has no fields. A text that is the
+    /// same for all belongs into the envelope, see [`Template::as_plain`].
+    pub fn with_template(self, template: Template) -> Result<Self, TemplateError> {
+        match self {
+            Self::Lines(_) => Err(template.fault(TemplateFault::NoFields)),
+            Self::Ndjson(parser) => Ok(Self::Ndjson(parser.with_template(template))),
+            Self::Csv(parser) => Ok(Self::Csv(parser.with_template(template))),
         }
     }
 
@@ -80,7 +94,7 @@ impl<'a> ParserRecords<'a> {
     pub(super) fn into_next(self) -> Result<Option<Record<'a>>, Error> {
         Ok(match self {
             Self::Lines(mut records) => records.seek().map(|line| records.take(line)),
-            Self::Ndjson(mut records) => records.seek().map(|line| records.take(line)),
+            Self::Ndjson(mut records) => records.seek().map(|line| records.into_record(line)),
             Self::Csv(mut records) => {
                 let extent = records.seek()?;
                 extent.map(|extent| records.into_record(extent))

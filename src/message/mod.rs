@@ -4,6 +4,7 @@ mod phone_number;
 mod text;
 
 pub use self::phone_number::{PhoneNumber, PhoneNumberError};
+pub(crate) use self::text::Content;
 pub use self::text::{MAX_TEXT_UNITS, Text, TextError};
 
 use crate::position::Position;

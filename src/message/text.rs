@@ -92,12 +92,12 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Writes the text as the content of a JSON string.
+    /// What the encoder writes.
     #[inline]
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
-        match self.form {
-            Form::Plain => json::escape(out, &self.content),
-            Form::Json => out.extend_from_slice(self.content.as_bytes()),
+    pub(crate) fn content(&self) -> Content<'_> {
+        Content {
+            text: &self.content,
+            form: self.form,
         }
     }
 
@@ -107,6 +107,25 @@ impl<'a> Text<'a> {
         Text {
             content: Cow::Owned(self.content.into_owned()),
             form: self.form,
+        }
+    }
+}
+
+/// The content of a text, lent: two words and a bit that stay in registers, where a reference to the text
+/// would have it put into memory first.
+#[derive(Clone, Copy)]
+pub(crate) struct Content<'a> {
+    text: &'a str,
+    form: Form,
+}
+
+impl Content<'_> {
+    /// Writes it as the content of a JSON string.
+    #[inline]
+    pub(crate) fn write_json(self, out: &mut Vec<u8>) {
+        match self.form {
+            Form::Plain => json::escape(out, self.text),
+            Form::Json => out.extend_from_slice(self.text.as_bytes()),
         }
     }
 }

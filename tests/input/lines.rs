@@ -94,6 +94,7 @@ fn a_line_is_too_long_from_a_byte_on() {
         let list = List {
             format: Format::Lines,
             fields: &fields,
+            template: None,
             bytes: input.as_bytes(),
         };
         let facts = list.at_once();
@@ -158,6 +159,7 @@ fn an_over_long_comment_is_a_comment_and_over_long_spaces_are_a_record() {
         let list = List {
             format: Format::Lines,
             fields: &fields,
+            template: None,
             bytes: input.as_bytes(),
         };
         assert_eq!(list.at_once().short(), expected);

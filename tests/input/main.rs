@@ -6,3 +6,4 @@ mod ndjson;
 mod paths;
 mod random;
 mod reader;
+mod template;

@@ -114,17 +114,17 @@ fn faults_are_named_with_their_place() {
         (
             r#"{"to":"+14155550100","to":"+14155550100"}"#,
             0,
-            "the key of the recipient or of the text stands in the object twice",
+            "a key that counts stands in the object twice",
         ),
         (
             r#"{"to":"+14155550100","text":"a","text":"b"}"#,
             0,
-            "the key of the recipient or of the text stands in the object twice",
+            "a key that counts stands in the object twice",
         ),
         (
             r#"{"to":"+14155550100","text":null,"te\u0078t":null}"#,
             0,
-            "the key of the recipient or of the text stands in the object twice",
+            "a key that counts stands in the object twice",
         ),
         (
             r#"{"to":"+14155550100","text":5}"#,
@@ -178,6 +178,7 @@ fn a_text_is_counted_in_code_units() {
     let list = List {
         format: Format::Ndjson,
         fields: &fields,
+        template: None,
         bytes: object.as_bytes(),
     };
     let fault = "line 1 byte 28: the text has 1001 UTF-16 code units, over the API's limit of 1000";
@@ -224,6 +225,7 @@ fn deep_nesting_is_no_danger() {
         let list = List {
             format: Format::Ndjson,
             fields: &fields,
+            template: None,
             bytes: object.as_bytes(),
         };
         let short = list.at_once().short();

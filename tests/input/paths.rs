@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use batchcast::input::{
-    Fields, Format, MAX_REST, MAX_SHOWN, Parse, Parser, Reader, Record, Records,
+    Fields, Format, MAX_REST, MAX_SHOWN, Parse, Parser, Reader, Record, Records, Template,
 };
 use batchcast::{Error, Position};
 
@@ -74,27 +74,32 @@ pub(crate) struct Facts {
 pub(crate) struct List<'a> {
     pub(crate) format: Format,
     pub(crate) fields: &'a Fields,
+    pub(crate) template: Option<&'a Template>,
     pub(crate) bytes: &'a [u8],
 }
 
 impl List<'_> {
     fn parser(&self) -> Parser {
-        Parser::new(self.format, self.fields)
+        let parser = Parser::new(self.format, self.fields);
+        match self.template {
+            None => parser,
+            Some(template) => parser.with_template(template.clone()).unwrap(),
+        }
     }
 
-    /// The input in one block.
+    /// The input in one block, by the way that takes records of all shapes.
     pub(crate) fn at_once(&self) -> Facts {
         let mut facts = Facts::default();
         let mut parser = self.parser();
         let mut records = parser.block(self.bytes, true);
-        if facts.take(&mut records, usize::MAX) {
+        if facts.take(&mut records, usize::MAX, false) {
             assert_eq!(records.consumed(), self.bytes.len());
         }
         facts
     }
 
     /// The input in blocks that bring so many new bytes each, then as one. Of each block only so many
-    /// records are taken at a time.
+    /// records are taken at a time, those of the common shapes as such.
     pub(crate) fn in_blocks(&self, sizes: &[usize], at_a_time: usize) -> Facts {
         let mut facts = Facts::default();
         let mut parser = self.parser();
@@ -110,7 +115,7 @@ impl List<'_> {
             loop {
                 let before = facts.records.len();
                 let mut records = parser.block(&bytes, last);
-                if !facts.take(&mut records, at_a_time) {
+                if !facts.take(&mut records, at_a_time, true) {
                     return facts;
                 }
                 let consumed = records.consumed();
@@ -174,8 +179,12 @@ impl List<'_> {
 
 impl Facts {
     /// Takes records; false if the input is spoiled.
-    fn take(&mut self, records: &mut impl Records, at_most: usize) -> bool {
+    fn take(&mut self, records: &mut impl Records, at_most: usize, common: bool) -> bool {
         for _ in 0..at_most {
+            if common && let Some(message) = records.next_common() {
+                self.records.push(Fact::of(Record::Message(message)));
+                continue;
+            }
             let record: Result<Option<Record<'_>>, Error> = records.next();
             match record {
                 Ok(Some(record)) => self.records.push(Fact::of(record)),
@@ -220,16 +229,40 @@ impl Read for Unsteady<'_> {
 /// Checks a list by every path, with and without a byte order mark, with LF and with CRLF.
 #[track_caller]
 pub(crate) fn check(format: Format, fields: &Fields, list: &str, expected: &[&str]) {
-    check_bytes(format, fields, list.as_bytes(), expected);
-    // Offsets are other ones then; lines and records are not.
-    let crlf = list.replace('\n', "\r\n");
-    for variant in [format!("\u{feff}{list}"), crlf] {
-        let list = List {
+    check_list(
+        List {
             format,
             fields,
-            bytes: variant.as_bytes(),
-        };
-        let facts = list.by_every_path().short();
+            template: None,
+            bytes: list.as_bytes(),
+        },
+        expected,
+    );
+}
+
+/// The same with a template.
+#[track_caller]
+pub(crate) fn check_template(format: Format, template: &str, list: &str, expected: &[&str]) {
+    check_list(
+        List {
+            format,
+            fields: &Fields::default(),
+            template: Some(&Template::parse(template).unwrap()),
+            bytes: list.as_bytes(),
+        },
+        expected,
+    );
+}
+
+#[track_caller]
+fn check_list(list: List<'_>, expected: &[&str]) {
+    let text = std::str::from_utf8(list.bytes).unwrap();
+    assert_eq!(list.by_every_path().short(), expected, "{text:?}");
+    // Offsets are other ones then; lines and records are not.
+    let crlf = text.replace('\n', "\r\n");
+    for variant in [format!("\u{feff}{text}"), crlf] {
+        let bytes = variant.as_bytes();
+        let facts = List { bytes, ..list }.by_every_path().short();
         let without_bytes = |fact: &str| match fact.split_once(" byte ") {
             None => fact.replace("\\r\\n", "\\n"),
             Some((before, after)) => {
@@ -252,6 +285,7 @@ pub(crate) fn check_bytes(format: Format, fields: &Fields, bytes: &[u8], expecte
     let list = List {
         format,
         fields,
+        template: None,
         bytes,
     };
     let text = String::from_utf8_lossy(bytes);

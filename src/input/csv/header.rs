@@ -1,26 +1,51 @@
 //! Which columns are wanted.
 
-use super::decode::Decoded;
+use super::decode;
+use super::scan::{self, Row};
 use crate::error::HeaderError;
-use crate::input::Fields;
+use crate::input::{Fields, Template};
 use crate::message::PhoneNumber;
 
 /// The most of a header that an error shows, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// The columns that count, counted from 0. A template's columns would be added here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The most characters of what looks like the name of a column.
+const MAX_NAME: usize = 40;
+
+/// The names in a header: `read` with its line end, `header` without.
+pub(super) fn names(header: &str, read: &[u8]) -> Vec<String> {
+    let mut row = Row::default();
+    // Holds, twice: the header was scanned before, and is whole.
+    let _ = scan::record(read, true, &mut row);
+    row = Row::with_room_for(row.count());
+    let _ = scan::record(read, true, &mut row);
+    let name = |place| {
+        let mut name = String::new();
+        decode::read(&mut name, header, row.cell(place));
+        name.trim().to_owned()
+    };
+    (0..row.count()).map(name).collect()
+}
+
+/// The columns that count, counted from 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
     /// How many there are.
     pub(super) count: usize,
-    to: usize,
-    text: Option<usize>,
+    pub(super) to: usize,
+    pub(super) text: Option<usize>,
+    /// The template's fields, one by one.
+    pub(super) fields: Box<[usize]>,
 }
 
 impl Columns {
     /// Finds them by their names.
-    pub(super) fn find(header: &Decoded<'_>, fields: &Fields) -> Result<Self, HeaderError> {
-        let names: Vec<_> = header.fields().map(str::trim).collect();
+    pub(super) fn find(
+        names: &[String],
+        fields: &Fields,
+        template: Option<&Template>,
+    ) -> Result<Self, HeaderError> {
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         let wanted = fields.to_names();
         let to = first_of(&names, &wanted)?.ok_or_else(|| missing(&names, &wanted))?;
         let text_name = [fields.text_name()];
@@ -28,17 +53,18 @@ impl Columns {
         if text.is_none() && fields.text_is_named() {
             return Err(missing(&names, &text_name));
         }
+        let names_of_fields = template.into_iter().flat_map(Template::fields);
+        let fields: Result<Box<[_]>, _> = names_of_fields
+            .map(|field| first_of(&names, &[field])?.ok_or_else(|| no_field(&names, field)))
+            .collect();
+        let fields = fields?;
         Ok(Self {
             count: names.len(),
             to,
-            text,
+            // What the template makes its text of is no text of its own.
+            text: text.filter(|text| !fields.contains(text)),
+            fields,
         })
-    }
-
-    /// The recipient's, and the text's.
-    #[inline]
-    pub(super) const fn wanted(&self) -> (usize, Option<usize>) {
-        (self.to, self.text)
     }
 }
 
@@ -68,14 +94,39 @@ fn only(names: &[&str], is: impl Fn(&str) -> bool) -> Result<Option<usize>, Head
 }
 
 fn missing(names: &[&str], wanted: &[&str]) -> HeaderError {
-    // The first record of a list without a header is personal, and no names of columns.
     if names.iter().copied().any(is_like_a_number) {
         return HeaderError::Missing;
     }
     HeaderError::NoColumn {
         wanted: wanted.join(", "),
-        found: shown(&names.join(", ")),
+        found: found(names),
     }
+}
+
+fn no_field(names: &[&str], field: &str) -> HeaderError {
+    HeaderError::NoField {
+        field: field.to_owned(),
+        found: found(names),
+    }
+}
+
+/// What the header has, as an error may say it: the first record of a list without a header is personal.
+fn found(names: &[&str]) -> String {
+    if names.iter().copied().all(is_like_a_name) {
+        return shown(&names.join(", "));
+    }
+    let count = names.len();
+    format!(
+        "{count} columns, not all of which look like names: the first line must name the columns"
+    )
+}
+
+/// Whether it is likely the name of a column, and nobody's number, mail address or text.
+fn is_like_a_name(name: &str) -> bool {
+    let mut runs = name.split(|char: char| !char.is_ascii_digit());
+    name.chars().count() <= MAX_NAME
+        && !name.contains('@')
+        && runs.all(|digits| digits.len() < PhoneNumber::MIN_DIGITS)
 }
 
 /// Whether it is likely meant as a phone number.

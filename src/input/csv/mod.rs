@@ -1,22 +1,27 @@
 //! RFC 4180 with a header.
 //!
-//! Where a record ends, and where its cells are, is found by [`scan`] with searches for the few bytes that
-//! count; cells are lent straight from the block. Only a record with a cell that is not written as it
-//! reads (doubled quotes, something behind the closing quote) goes through csv-core, in [`decode`].
+//! Where a record ends, and where its cells are, is found by [`scan`] in one pass over its bytes. Cells that
+//! read as they are written are lent straight from the block; a text with doubled quotes is written
+//! once, as JSON, by [`decode`].
 
 mod decode;
 mod header;
+mod open;
+mod record;
 mod scan;
 
 use memchr::{memchr_iter, memchr2};
 
-use self::decode::Decoder;
 use self::header::Columns;
-use self::scan::{Cell, Form, Scan};
+use self::open::OpenRecord;
+use self::record::{Composer, TextPart};
+use self::scan::Row;
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
-use super::{Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, sealed};
+use super::{
+    Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, sealed,
+};
 use crate::error::{Error, ErrorKind, HeaderError, RecordError};
-use crate::message::{Message, PhoneNumber, PhoneNumberError, Text, TextError};
+use crate::message::{Message, PhoneNumber};
 use crate::position::Position;
 
 /// A list as comma-separated values (RFC 4180), with a header.
@@ -43,9 +48,11 @@ use crate::position::Position;
 pub struct Csv {
     cursor: Cursor,
     fields: Fields,
+    /// `None` behind the header: then the composer has it.
+    template: Option<Template>,
     /// `None` before the header.
-    columns: Option<Columns>,
-    decoder: Box<Decoder>,
+    composer: Option<Composer>,
+    open: OpenRecord,
 }
 
 impl Csv {
@@ -55,9 +62,19 @@ impl Csv {
         Self {
             cursor: Cursor::default(),
             fields: fields.clone(),
-            columns: None,
-            decoder: Box::default(),
+            template: None,
+            composer: None,
+            open: OpenRecord::default(),
         }
+    }
+
+    /// The same with a text for all records that have none of their own, made of their cells. Each of
+    /// its fields must be a column; otherwise the header is an error
+    /// ([`HeaderError::NoField`](crate::HeaderError::NoField)), before the first record.
+    #[must_use]
+    pub fn with_template(mut self, template: Template) -> Self {
+        self.template = Some(template);
+        self
     }
 }
 
@@ -95,7 +112,12 @@ pub(super) enum Extent {
     /// One line without a quote, or one that is too long.
     Line(Line),
     /// A record with quotes.
-    Quoted(Scan),
+    Quoted {
+        /// The end of its content.
+        end: usize,
+        /// The beginning of the next record.
+        next: usize,
+    },
     /// A record with a quote that is not closed; its first line.
     Unclosed(Line),
 }
@@ -106,22 +128,22 @@ impl CsvRecords<'_> {
         let Some(extent) = self.seek()? else {
             return Ok(None);
         };
-        Ok(Some(self.take(extent)))
-    }
-
-    /// Takes the record that is next.
-    #[inline(never)]
-    fn take(&mut self, extent: Extent) -> Record<'_> {
         let start = self.at;
         self.at = extent.next();
-        take(self.parser, self.bytes, self.text, start, extent)
+        Ok(Some(take(
+            self.parser,
+            self.bytes,
+            self.text,
+            start,
+            extent,
+        )))
     }
 
     /// Passes over what is no record, the header among it; returns where the next record ends.
     pub(super) fn seek(&mut self) -> Result<Option<Extent>, Error> {
         loop {
             let Some(extent) = self.extent() else {
-                if self.last && self.parser.columns.is_none() {
+                if self.last && self.parser.composer.is_none() {
                     return Err(self.header_error(HeaderError::Missing));
                 }
                 return Ok(None);
@@ -132,14 +154,14 @@ impl CsvRecords<'_> {
                 {
                     self.parser.cursor.pass(line.next - self.at, 1);
                 }
-                _ if self.parser.columns.is_none() => self.read_header(extent)?,
+                _ if self.parser.composer.is_none() => self.read_header(extent)?,
                 _ => return Ok(Some(extent)),
             }
             self.at = extent.next();
         }
     }
 
-    fn extent(&self) -> Option<Extent> {
+    fn extent(&mut self) -> Option<Extent> {
         let line = || Line::find(self.bytes, self.at, self.last);
         let rest = &self.bytes[self.at..];
         // A record that does not end within so much is too long, whatever follows.
@@ -147,24 +169,34 @@ impl CsvRecords<'_> {
         if !matches!(memchr2(b'\n', b'"', longest), Some(n) if longest[n] == b'"') {
             return line().map(Extent::Line);
         }
-        let (to, text) = self
-            .parser
-            .columns
-            .as_ref()
-            .map_or((0, None), Columns::wanted);
         let whole = self.last && longest.len() == rest.len();
-        let scan = scan::record(longest, whole, to, text);
-        match scan {
-            Ok(scan) if scan.end <= MAX_RECORD_BYTES => {
-                return Some(Extent::Quoted(scan.moved(self.at)));
+        let Csv { cursor, open, .. } = &mut *self.parser;
+        let here = cursor.here().byte;
+        let mut row = Row::default();
+        let is_known_to_be_open = open.knows(here, longest, whole);
+        let next = if is_known_to_be_open {
+            None
+        } else {
+            scan::record(longest, whole, &mut row)
+        };
+        match next {
+            Some(next) if row.end() <= MAX_RECORD_BYTES => {
+                let (end, next) = (self.at + row.end(), self.at + next);
+                return Some(Extent::Quoted { end, next });
             }
-            Ok(_) => {}
-            // At the end of the input, and within the limit.
-            Err(_) if whole && strip_cr(rest).len() <= MAX_RECORD_BYTES => {
-                return line().map(Extent::Unclosed);
+            Some(_) => {}
+            None => {
+                if !is_known_to_be_open {
+                    open.learn(here, longest);
+                }
+                // At the end of the input, and within the limit.
+                if whole && strip_cr(rest).len() <= MAX_RECORD_BYTES {
+                    return line().map(Extent::Unclosed);
+                }
+                if strip_cr(longest).len() <= MAX_RECORD_BYTES {
+                    return None;
+                }
             }
-            Err(_) if strip_cr(longest).len() <= MAX_RECORD_BYTES => return None,
-            Err(_) => {}
         }
         let first = line()?;
         Some(if first.too_long {
@@ -183,15 +215,16 @@ impl CsvRecords<'_> {
             }
             Extent::Unclosed(_) => return Err(self.header_error(HeaderError::UnclosedQuote)),
             Extent::Line(line) => line.end,
-            Extent::Quoted(scan) => scan.end,
+            Extent::Quoted { end, .. } => end,
         };
-        let record = &self.bytes[self.at..end];
-        let header =
-            std::str::from_utf8(record).map_err(|_| self.header_error(HeaderError::Utf8))?;
-        let names = self.parser.decoder.record(header);
-        let columns = Columns::find(&names, &self.parser.fields);
-        self.parser.columns = Some(columns.map_err(|fault| self.header_error(fault))?);
         let read = &self.bytes[self.at..extent.next()];
+        let header = std::str::from_utf8(&self.bytes[self.at..end])
+            .map_err(|_| self.header_error(HeaderError::Utf8))?;
+        let names = header::names(header, read);
+        let template = self.parser.template.take();
+        let columns = Columns::find(&names, &self.parser.fields, template.as_ref());
+        let columns = columns.map_err(|fault| self.header_error(fault))?;
+        self.parser.composer = Some(Composer::new(columns, template));
         self.parser.cursor.pass(read.len(), line_ends(read));
         Ok(())
     }
@@ -207,7 +240,7 @@ impl Extent {
     pub(super) const fn next(self) -> usize {
         match self {
             Self::Line(line) | Self::Unclosed(line) => line.next,
-            Self::Quoted(scan) => scan.next,
+            Self::Quoted { next, .. } => next,
         }
     }
 }
@@ -219,43 +252,60 @@ impl<'a> CsvRecords<'a> {
     }
 }
 
-impl<'a> CsvRecords<'a> {
-    /// The text in a cell of the record that is next.
-    #[inline]
-    fn own_text(&self, cell: Option<Cell>) -> Result<Option<Text<'a>>, TextError> {
-        match cell {
-            Some(cell) if cell.end > cell.start => {
-                let text = &self.text[self.at + cell.start..self.at + cell.end];
-                Text::new(text).map(Some)
-            }
-            _ => Ok(None),
+impl CsvRecords<'_> {
+    /// Goes on past the next record, if it has the cells that it should have and stands in a block that is
+    /// UTF-8, and makes something of its recipient, its text, itself and its position.
+    // Always inlined: what is handed on in memory costs more than it takes to parse it.
+    #[inline(always)]
+    fn common<'s, T>(
+        &'s mut self,
+        make: impl FnOnce(PhoneNumber, TextPart, &'s Composer, &'s str, Position) -> T,
+    ) -> Option<T> {
+        let Csv {
+            composer,
+            cursor,
+            open,
+            ..
+        } = &mut *self.parser;
+        let composer = composer.as_mut()?;
+        if open.covers(cursor.here().byte) {
+            return None;
         }
+        let next = whole_record(self.text.as_bytes().get(self.at..)?, composer.row())?;
+        if !composer.has_all_cells() {
+            return None;
+        }
+        let record = &self.text[self.at..self.at + composer.row().end()];
+        let text = composer.text(record).ok()?;
+        let to = PhoneNumber::from_bytes(composer.number(record)).ok()?;
+        self.at += next;
+        let position = cursor.record(next, composer.row().lines());
+        Some(make(to, text, composer, record, position))
     }
 }
 
 impl Records for CsvRecords<'_> {
-    #[inline]
+    // Once for all loops, so that those that ask for the common ones first stay small.
+    #[inline(never)]
     fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
-        if let Some(columns) = &self.parser.columns
-            && let Some(rest) = self.text.as_bytes().get(self.at..)
-            && let Some(scan) = whole_record(rest, columns)
-        {
-            if scan.cells.fields == columns.count
-                && scan.cells.are_plain()
-                && let Ok(to) =
-                    PhoneNumber::from_bytes(&rest[scan.cells.to.start..scan.cells.to.end])
-                && let Ok(text) = self.own_text(scan.cells.text)
-            {
-                let position = self.parser.cursor.record(scan.next, scan.lines);
-                self.at += scan.next;
-                let message = Message { to, text, position };
-                return Ok(Some(Record::Message(message)));
-            }
-            if scan.has_quotes {
-                return Ok(Some(self.take(Extent::Quoted(scan.moved(self.at)))));
-            }
-        }
-        self.next_of_any_shape()
+        let start = self.at;
+        let found = self.common(|to, text, _, record, position| (to, text, record.len(), position));
+        // What is lent in one case cannot be borrowed again in the other. So it is lent in the end.
+        let Some((to, text, len, position)) = found else {
+            return self.next_of_any_shape();
+        };
+        let composer = self.parser.composer.as_ref();
+        let record = &self.text[start..start + len];
+        let text = composer.and_then(|composer| composer.lend(text, record));
+        Ok(Some(Record::Message(Message { to, text, position })))
+    }
+
+    #[inline]
+    fn next_common(&mut self) -> Option<Message<'_>> {
+        self.common(|to, text, composer, record, position| {
+            let text = composer.lend(text, record);
+            Message { to, text, position }
+        })
     }
 
     #[inline]
@@ -266,18 +316,13 @@ impl Records for CsvRecords<'_> {
 
 impl sealed::Sealed for CsvRecords<'_> {}
 
-/// The record that `rest` begins with, if it ends with a line end and is not too long.
+/// The record that `rest` begins with, if it ends with a line end and is not too long; returns where the next
+/// one begins.
 #[inline]
-fn whole_record(rest: &[u8], columns: &Columns) -> Option<Scan> {
-    let (to, text) = columns.wanted();
+fn whole_record(rest: &[u8], row: &mut Row) -> Option<usize> {
     let longest = &rest[..rest.len().min(MAX_REST + 1)];
-    let len = memchr2(b'\n', b'"', longest)?;
-    let scan = if longest[len] == b'\n' {
-        Scan::of_line(strip_cr(&longest[..len]), len + 1, to, text)
-    } else {
-        scan::record(longest, false, to, text).ok()?
-    };
-    (scan.end <= MAX_RECORD_BYTES).then_some(scan)
+    let next = scan::record(longest, false, row)?;
+    (row.end() <= MAX_RECORD_BYTES).then_some(next)
 }
 
 /// Takes the record at `start`, whatever it is.
@@ -288,89 +333,37 @@ fn take<'r>(
     start: usize,
     extent: Extent,
 ) -> Record<'r> {
-    let cursor = &mut parser.cursor;
-    let (end, next) = match extent {
+    let Csv {
+        cursor, composer, ..
+    } = parser;
+    let end = match extent {
         Extent::Line(line) if line.too_long => {
             return Record::Invalid(cursor.too_long(bytes, start, line));
         }
-        Extent::Line(line) | Extent::Unclosed(line) => (line.end, line.next),
-        Extent::Quoted(scan) => (scan.end, scan.next),
+        Extent::Line(line) | Extent::Unclosed(line) => line.end,
+        Extent::Quoted { end, .. } => end,
     };
     let input = &bytes[start..end];
-    let position = cursor.record(next - start, line_ends(&bytes[start..next]));
+    let read = &bytes[start..extent.next()];
+    let position = cursor.record(read.len(), line_ends(read));
     let refuse = |fault: Fault| Record::Invalid(refuse(input, fault, position));
     let record = match lines.get(start..end).map_or_else(|| alone(input), Ok) {
         Ok(record) => record,
         Err(fault) => return refuse(fault),
     };
-    // Holds by `seek`: without columns there is no record.
-    let Some(columns) = &parser.columns else {
+    // Holds by `seek`: without a header there is no record.
+    let Some(composer) = composer else {
         return refuse(RecordError::NoRecipient.into());
     };
-    let (to, text) = columns.wanted();
-    let cells = match extent {
-        Extent::Unclosed(_) => {
-            return refuse(RecordError::UnclosedQuote.into());
-        }
-        Extent::Line(_) => scan::plain(input, to, text),
-        Extent::Quoted(scan) => scan.cells,
-    };
-    if cells.fields != columns.count {
-        return refuse(Fault::from(RecordError::FieldCount {
-            expected: columns.count,
-            found: cells.fields,
-        }));
+    if matches!(extent, Extent::Unclosed(_)) || scan::record(read, true, composer.row()).is_none() {
+        return refuse(RecordError::UnclosedQuote.into());
     }
-    let cell = |cell: Cell| (&record[cell.start..cell.end], cell.start);
-    let parsed = match (cells.to.form, cells.text.map(|text| text.form)) {
-        (Form::Plain, None | Some(Form::Plain)) => message(cell(cells.to), cells.text.map(cell)),
-        (Form::Plain, Some(Form::Doubled)) => {
-            let text = cells.text.map(cell);
-            let text = text.map(|(text, at)| (parser.decoder.undouble(text), at));
-            message(cell(cells.to), text)
+    match composer.compose(record) {
+        Ok((to, part)) => {
+            let text = composer.lend(part, record);
+            Record::Message(Message { to, text, position })
         }
-        _ => {
-            let fields = parser.decoder.record(record);
-            let text = text.map(|text| (fields.field(text), 0));
-            message((fields.field(to), 0), text).map_err(Fault::of_record)
-        }
-    };
-    match parsed {
-        Ok(message) => Record::Message(message.at(position)),
         Err(fault) => refuse(fault),
-    }
-}
-
-/// The message in two cells, each with its place in the record.
-fn message<'a>(
-    (to, to_at): (&str, usize),
-    text: Option<(&'a str, usize)>,
-) -> Result<Message<'a>, Fault> {
-    let at = to_at + (to.len() - to.trim_ascii_start().len());
-    let to = PhoneNumber::parse(to.trim_ascii()).map_err(|error| match error {
-        PhoneNumberError::Empty => Fault {
-            fault: RecordError::NoRecipient,
-            at: to_at,
-        },
-        PhoneNumberError::NotADigit { at: digit } => Fault {
-            fault: error.into(),
-            at: at + digit,
-        },
-        _ => Fault {
-            fault: error.into(),
-            at,
-        },
-    })?;
-    let message = Message::new(to);
-    match text {
-        Some((text, at)) if !text.is_empty() => match Text::new(text) {
-            Ok(text) => Ok(message.with_text(text)),
-            Err(error) => Err(Fault {
-                fault: error.into(),
-                at,
-            }),
-        },
-        _ => Ok(message),
     }
 }
 
@@ -393,18 +386,11 @@ fn refuse(input: &[u8], fault: Fault, position: Position) -> Invalid<'_> {
 }
 
 /// Why a record is no message.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Fault {
     fault: RecordError,
     /// The offset of the fault in the record, in bytes.
     at: usize,
-}
-
-impl Fault {
-    /// The same fault where its place in the record is not known.
-    fn of_record(self) -> Self {
-        Self { at: 0, ..self }
-    }
 }
 
 impl From<RecordError> for Fault {

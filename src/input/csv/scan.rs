@@ -1,6 +1,8 @@
 //! Where a record ends and where its cells are.
 
-use memchr::{memchr, memchr_iter, memchr2};
+use wide::u8x16;
+
+use crate::input::places::{Kind, Places};
 
 /// A cell: its bytes, without quotes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,163 +24,202 @@ pub(super) enum Form {
     Odd,
 }
 
-/// The cells of a record that are wanted; offsets count from the record's beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Cells {
-    /// The number of all fields.
-    pub(super) fields: usize,
-    pub(super) to: Cell,
-    pub(super) text: Option<Cell>,
+/// A record: its cells, and where it ends. Offsets count from its beginning.
+// It is filled in where it stands: what is handed on in memory is waited for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Row {
+    /// The first cells, as many as there should be.
+    first: Box<[Cell]>,
+    count: usize,
+    end: usize,
+    lines: u64,
 }
 
-impl Cells {
-    /// Whether they are written as they read.
-    #[inline]
-    pub(super) fn are_plain(&self) -> bool {
-        self.to.form == Form::Plain && self.text.is_none_or(|cell| cell.form == Form::Plain)
-    }
-
-    #[inline]
-    fn add(&mut self, cell: Cell, to: usize, text: Option<usize>) {
-        if self.fields == to {
-            self.to = cell;
-        }
-        if Some(self.fields) == text {
-            self.text = Some(cell);
-        }
-        self.fields += 1;
-    }
-}
-
-/// The cells of a record without quotes.
-#[inline]
-pub(super) fn plain(record: &[u8], to: usize, text: Option<usize>) -> Cells {
-    let mut cells = Cells::default();
-    let wanted = 1 + to.max(text.unwrap_or(0));
-    let mut start = 0;
-    while cells.fields < wanted {
-        let comma = memchr(b',', &record[start..]);
-        let end = comma.map_or(record.len(), |len| start + len);
-        let form = Form::Plain;
-        cells.add(Cell { start, end, form }, to, text);
-        if comma.is_none() {
-            return cells;
-        }
-        start = end + 1;
-    }
-    // The comma behind the last wanted cell opens a field; each further comma another.
-    cells.fields += 1 + memchr_iter(b',', &record[start..]).count();
-    cells
-}
-
-/// A record with quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) struct Scan {
-    /// The end of its content.
-    pub(super) end: usize,
-    /// The beginning of the next record.
-    pub(super) next: usize,
-    /// How many lines it has.
-    pub(super) lines: u64,
-    pub(super) has_quotes: bool,
-    pub(super) cells: Cells,
-}
-
-impl Scan {
-    /// The same of a line without quotes.
-    #[inline]
-    pub(super) fn of_line(content: &[u8], next: usize, to: usize, text: Option<usize>) -> Self {
+impl Row {
+    /// A row with room for so many cells.
+    pub(super) fn with_room_for(cells: usize) -> Self {
         Self {
-            end: content.len(),
-            next,
-            lines: 1,
-            has_quotes: false,
-            cells: plain(content, to, text),
+            first: vec![Cell::default(); cells].into(),
+            ..Self::default()
         }
     }
 
-    /// The same for a record that begins at `by`. Its cells count from there.
-    pub(super) const fn moved(mut self, by: usize) -> Self {
-        self.end += by;
-        self.next += by;
-        self
+    /// How many cells there are; maybe more than there is room for.
+    #[inline]
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The cell at a place, from 0. Of a record with other than the right number of cells, any.
+    #[inline]
+    pub(super) fn cell(&self, place: usize) -> Cell {
+        self.first[place]
+    }
+
+    /// The end of its content.
+    #[inline]
+    pub(super) const fn end(&self) -> usize {
+        self.end
+    }
+
+    /// How many lines it has.
+    #[inline]
+    pub(super) const fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    #[inline]
+    fn add(&mut self, cell: Cell) {
+        if let Some(place) = self.first.get_mut(self.count) {
+            *place = cell;
+        }
+        self.count += 1;
     }
 }
 
-/// The record's end is not in sight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Endless;
-
-/// The record that `bytes` begin with. `whole` says that nothing follows them.
+/// The record that `bytes` begin with; returns where the next one begins, or `None` if the record's end is
+/// not in sight. `whole` says that nothing follows the bytes.
 ///
-/// As in RFC 4180 a quote counts at the beginning of a field. What follows the closing quote up to the
-/// next comma belongs to the field, as csv-core has it.
-#[inline]
-pub(super) fn record(
-    bytes: &[u8],
-    whole: bool,
-    to: usize,
-    text: Option<usize>,
-) -> Result<Scan, Endless> {
-    let mut cells = Cells::default();
+/// As in RFC 4180 a quote counts at the beginning of a cell. What follows the closing quote up to the
+/// next comma belongs to the cell, as the csv crate has it.
+#[inline(never)]
+pub(super) fn record(bytes: &[u8], whole: bool, row: &mut Row) -> Option<usize> {
+    let mut separators = Separators::new(bytes);
     let mut start = 0;
+    row.count = 0;
+    row.lines = 1;
     loop {
-        let quoted = bytes.get(start) == Some(&b'"');
-        let (quoted_end, doubled) = if quoted {
-            closing_quote(bytes, start + 1, whole).ok_or(Endless)?
-        } else {
-            (start, false)
+        let stop = match separators.next() {
+            Some(stop) => stop,
+            None if whole => bytes.len(),
+            None => return None,
         };
-        let after = quoted_end + usize::from(quoted);
-        let stop = memchr2(b',', b'\n', &bytes[after..]).map(|len| after + len);
-        let is_comma = stop.is_some_and(|stop| bytes[stop] == b',');
-        if stop.is_none() && !whole {
-            return Err(Endless);
-        }
-        let mut end = stop.unwrap_or(bytes.len());
-        if !is_comma && end > after && bytes[end - 1] == b'\r' {
-            end -= 1;
-        }
-        let cell = if quoted && end == after {
-            Cell {
-                start: start + 1,
-                end: quoted_end,
-                form: if doubled { Form::Doubled } else { Form::Plain },
+        match bytes.get(stop) {
+            Some(b',') => {
+                row.add(Cell {
+                    start,
+                    end: stop,
+                    form: Form::Plain,
+                });
+                start = stop + 1;
             }
-        } else {
-            let form = if quoted { Form::Odd } else { Form::Plain };
-            Cell { start, end, form }
-        };
-        cells.add(cell, to, text);
-        if !is_comma {
-            let next = stop.map_or(bytes.len(), |stop| stop + 1);
-            let lines = 1 + memchr_iter(b'\n', &bytes[..end]).count() as u64;
-            return Ok(Scan {
-                end,
-                next,
-                lines,
-                has_quotes: true,
-                cells,
-            });
+            Some(b'"') if stop == start => {
+                let quoted = quoted(bytes, start, whole, &mut separators)?;
+                row.lines += quoted.lines;
+                row.add(quoted.cell);
+                if quoted.is_last {
+                    row.end = quoted.end;
+                    return Some(bytes.len().min(quoted.stop + 1));
+                }
+                start = quoted.stop + 1;
+            }
+            // Within a cell it is content.
+            Some(b'"') => {}
+            _ => {
+                let end = content_end(bytes, start, stop);
+                row.add(Cell {
+                    start,
+                    end,
+                    form: Form::Plain,
+                });
+                row.end = end;
+                return Some(bytes.len().min(stop + 1));
+            }
         }
-        start = end + 1;
     }
 }
 
-/// Where the quoted field whose content begins at `start` has its closing quote, and whether there are
-/// doubled quotes before it.
+/// The end of what begins at `start` and stands before a line end at `stop`, or before nothing.
 #[inline]
-fn closing_quote(bytes: &[u8], start: usize, whole: bool) -> Option<(usize, bool)> {
-    let mut at = start;
-    let mut doubled = false;
-    loop {
-        at += memchr(b'"', &bytes[at..])?;
-        match bytes.get(at + 1) {
-            Some(b'"') => at += 2,
-            // It may be the first of two.
-            None if !whole => return None,
-            _ => return Some((at, doubled)),
+fn content_end(bytes: &[u8], start: usize, stop: usize) -> usize {
+    stop - usize::from(bytes[start..stop].last() == Some(&b'\r'))
+}
+
+/// A quoted cell.
+struct Quoted {
+    cell: Cell,
+    /// The line ends in it.
+    lines: u64,
+    /// The end of its content, with what follows the closing quote.
+    end: usize,
+    /// Where the comma or the line end behind it is.
+    stop: usize,
+    is_last: bool,
+}
+
+/// The cell whose opening quote is at `start`; `None` if its end is not in sight.
+#[inline]
+fn quoted(
+    bytes: &[u8],
+    start: usize,
+    whole: bool,
+    separators: &mut Separators<'_>,
+) -> Option<Quoted> {
+    let mut form = Form::Plain;
+    let mut lines = 0;
+    let closing = loop {
+        let at = separators.next()?;
+        match bytes[at] {
+            b'"' => match bytes.get(at + 1) {
+                Some(b'"') => {
+                    separators.next();
+                    form = Form::Doubled;
+                }
+                // It may be the first of two.
+                None if !whole => return None,
+                _ => break at,
+            },
+            b'\n' => lines += 1,
+            _ => {}
         }
-        doubled = true;
+    };
+    let stop = loop {
+        match separators.next() {
+            // Behind the closing one a quote is content.
+            Some(at) if bytes[at] == b'"' => {}
+            Some(at) => break at,
+            None if whole => break bytes.len(),
+            None => return None,
+        }
+    };
+    let is_last = bytes.get(stop) != Some(&b',');
+    let end = if is_last {
+        content_end(bytes, closing + 1, stop)
+    } else {
+        stop
+    };
+    let cell = if end == closing + 1 {
+        Cell {
+            start: start + 1,
+            end: closing,
+            form,
+        }
+    } else {
+        Cell {
+            start,
+            end,
+            form: Form::Odd,
+        }
+    };
+    Some(Quoted {
+        cell,
+        lines,
+        end,
+        stop,
+        is_last,
+    })
+}
+
+/// What cells and records end with, and quotes.
+#[derive(Debug)]
+struct Separator;
+
+type Separators<'a> = Places<'a, Separator, 4>;
+
+impl Kind for Separator {
+    #[inline]
+    fn hits(bytes: u8x16) -> u8x16 {
+        let is = |byte| bytes.simd_eq(u8x16::splat(byte));
+        is(b',') | is(b'\n') | is(b'"')
     }
 }

@@ -17,6 +17,15 @@ use crate::message::{PhoneNumber, PhoneNumberError, Text, TextError};
 
 /// The message in a line that is UTF-8.
 pub(super) fn parse<'a>(line: &'a str, keys: &mut Keys) -> Result<Parts<'a>, Fault> {
+    let (to, text) = members(line, keys)?;
+    Ok((to, own_text(line, text)?))
+}
+
+/// The recipient, and what stands under the text's key.
+pub(super) fn members<'a>(
+    line: &'a str,
+    keys: &mut Keys,
+) -> Result<(PhoneNumber, Option<&'a RawValue>), Fault> {
     if !line.trim_ascii_start().starts_with('{') {
         whole::<IgnoredAny>(line, IgnoredSeed)?;
         return Err(Fault {
@@ -39,11 +48,17 @@ pub(super) fn parse<'a>(line: &'a str, keys: &mut Keys) -> Result<Parts<'a>, Fau
     };
     keys.seen = place;
     let to = recipient(to.get()).map_err(|fault| fault.within(line, to))?;
-    let text = match members.text {
-        None => None,
-        Some(raw) => text(raw.get()).map_err(|fault| fault.within(line, raw))?,
-    };
-    Ok((to, text))
+    Ok((to, members.text))
+}
+
+/// The text in a value of a line.
+pub(super) fn own_text<'a>(
+    line: &str,
+    value: Option<&'a RawValue>,
+) -> Result<Option<Text<'a>>, Fault> {
+    value.map_or(Ok(None), |raw| {
+        text(raw.get()).map_err(|fault| fault.within(line, raw))
+    })
 }
 
 /// The whole of a line, and nothing behind it.
@@ -107,7 +122,7 @@ fn number(string: &str) -> Result<PhoneNumber, Fault> {
     let content = &string[1..string.len() - 1];
     let has_escapes = content.contains('\\');
     let parsed = if has_escapes {
-        check(content).map_err(|error| Fault {
+        json::check_string(content).map_err(|error| Fault {
             fault: RecordError::Json(JsonError::String(error)),
             at: 1 + error.at,
         })?;
@@ -144,7 +159,7 @@ fn text(value: &str) -> Result<Option<Text<'_>>, Fault> {
         }
     }
     let content = &value[1..value.len() - 1];
-    let checked = check(content).map_err(TextError::Json);
+    let checked = json::check_string(content).map_err(TextError::Json);
     let text = checked.and_then(|()| Text::from_checked_json(content));
     text.map(Some).map_err(|error| Fault {
         fault: error.into(),
@@ -153,11 +168,6 @@ fn text(value: &str) -> Result<Option<Text<'_>>, Fault> {
             _ => 0,
         },
     })
-}
-
-/// `serde_json` lets half a surrogate pair through where it does not decode. We do not.
-fn check(content: &str) -> Result<(), json::StringError> {
-    json::check_string(content)
 }
 
 /// The members of an object that count. Nothing is decoded yet.

@@ -1,14 +1,19 @@
-//! A list with a JSON object a line, parsed in two ways that agree.
+//! A list with a JSON object a line, parsed in three ways that agree.
 //!
-//! What exporters write is matched by [`optimistic`], straight over the bytes of the block and without
-//! looking for the line's end first. It knows nothing of errors: whatever it does not know at once, right
-//! or wrong, is left to [`general`], which goes through `serde_json` and decides.
+//! A line written like one before it is found by its [`shape`]. What exporters write otherwise is matched by
+//! [`optimistic`]. Both go straight over the bytes of the block, without looking for the line's end first, and
+//! know nothing of errors: whatever they do not know at once, right or wrong, is left to [`general`], which
+//! goes through `serde_json` and decides.
 
 mod general;
 mod optimistic;
+mod render;
+mod shape;
 
+use self::render::Renderer;
+use self::shape::{Places, Shape};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
-use super::{Fields, Invalid, Parse, Record, Records, sealed};
+use super::{Fields, Invalid, Parse, Record, Records, Template, sealed};
 use crate::encode::json;
 use crate::error::{Error, RecordError};
 use crate::message::{Message, PhoneNumber, Text};
@@ -39,6 +44,12 @@ use crate::position::Position;
 pub struct Ndjson {
     cursor: Cursor,
     keys: Keys,
+    shape: Option<Shape>,
+    /// The record that last had another shape.
+    unlike: u64,
+    /// The record that a shape was last learned from.
+    learned: u64,
+    renderer: Option<Box<Renderer>>,
 }
 
 impl Ndjson {
@@ -48,7 +59,21 @@ impl Ndjson {
         Self {
             cursor: Cursor::default(),
             keys: Keys::new(fields),
+            shape: None,
+            unlike: 0,
+            learned: 0,
+            renderer: None,
         }
+    }
+
+    /// The same with a text for all records that have none of their own, or an empty one, made of what
+    /// stands under their keys: strings, and numbers, `true` and `false` as JSON spells them. `null` and
+    /// a key that is not there are empty. A record that lacks a field without a default is invalid.
+    #[must_use]
+    pub fn with_template(mut self, template: Template) -> Self {
+        let renderer = Renderer::new(template, &self.keys.text.name);
+        self.renderer = Some(Box::new(renderer));
+        self
     }
 }
 
@@ -57,8 +82,9 @@ impl Parse for Ndjson {
 
     #[inline]
     fn block<'a>(&'a mut self, bytes: &'a [u8], last: bool) -> NdjsonRecords<'a> {
+        let done = self.cursor.open(bytes);
         NdjsonRecords {
-            at: self.cursor.open(bytes),
+            start: self.cursor.here().byte - done as u64,
             parser: self,
             bytes,
             text: whole_lines(bytes, last),
@@ -76,87 +102,173 @@ pub struct NdjsonRecords<'a> {
     bytes: &'a [u8],
     /// The whole lines of the block, if all of them are UTF-8.
     text: &'a str,
-    at: usize,
+    /// The offset of the block in the input. Where in the block the parser stands is not kept twice.
+    start: u64,
     last: bool,
 }
 
 impl<'a> NdjsonRecords<'a> {
+    #[inline]
+    fn at(&self) -> usize {
+        self.parser.cursor.within(self.start)
+    }
+
+    /// The next record, if it has the shape that was learned.
+    #[inline(always)]
+    fn next_in_shape(&mut self) -> Option<Message<'a>> {
+        let start = self.at();
+        let found = self.parser.shape.as_ref()?.find(self.text, start)?;
+        let text = match found.text {
+            Some(text) => Some(Text::from_checked_json(text).ok()?),
+            None => None,
+        };
+        let position = self.parser.cursor.record(found.next - start, 1);
+        Some(Message {
+            to: found.to,
+            text,
+            position,
+        })
+    }
+
     #[inline(never)]
-    fn next_of_any_shape(&mut self) -> Option<Record<'a>> {
+    fn next_of_any_shape(&mut self) -> Option<Record<'_>> {
+        // A template needs a line's other values, too.
+        if self.parser.renderer.is_none()
+            && let Some(message) = self.next_optimistic()
+        {
+            return Some(Record::Message(message));
+        }
         let line = self.seek()?;
-        Some(self.take(line))
+        let start = self.at();
+        Some(take(self.parser, self.bytes, self.text, start, line))
+    }
+
+    fn next_optimistic(&mut self) -> Option<Message<'a>> {
+        let start = self.at();
+        let Ndjson { cursor, keys, .. } = &mut *self.parser;
+        let object = optimistic::line(self.text.as_bytes(), start, keys, |_| {})?;
+        let to = PhoneNumber::from_bytes(&self.bytes[object.number]).ok()?;
+        let text = match object.text {
+            Some(text) => Some(Text::from_checked_json(self.text.get(text)?).ok()?),
+            None => None,
+        };
+        let position = cursor.record(object.next - start, 1);
+        self.learn(start, object.next, position.record);
+        Some(Message { to, text, position })
+    }
+
+    /// Learns the shape of a line, if it is the second in a row that has another: a line now and then is
+    /// no reason to forget what the others are like. Learning costs more than a line, so it happens only after
+    /// as many records again as there were until the last time: a list of which no two lines are alike is given up.
+    fn learn(&mut self, start: usize, next: usize, record: u64) {
+        let Ndjson {
+            keys,
+            shape,
+            unlike,
+            learned,
+            ..
+        } = &mut *self.parser;
+        let before = std::mem::replace(unlike, record);
+        if (shape.is_some() && before + 1 != record) || record < *learned * 2 {
+            return;
+        }
+        *learned = record;
+        let line = &self.bytes[start..next];
+        if !line.ends_with(b"\n") {
+            return;
+        }
+        let mut others = Vec::new();
+        if let Some(object) = optimistic::line(line, 0, keys, |other| others.push(other)) {
+            let places = Places {
+                number: object.number,
+                text: object.text,
+                others,
+            };
+            *shape = Shape::learn(line, &places);
+        }
     }
 
     /// Passes over what is no record; returns where the next one ends.
     pub(super) fn seek(&mut self) -> Option<Line> {
         loop {
-            let line = Line::find(self.bytes, self.at, self.last)?;
-            if line.too_long || !is_blank(&self.bytes[self.at..line.end]) {
+            let at = self.at();
+            let line = Line::find(self.bytes, at, self.last)?;
+            if line.too_long || !is_blank(&self.bytes[at..line.end]) {
                 return Some(line);
             }
-            self.parser.cursor.pass(line.next - self.at, 1);
-            self.at = line.next;
+            self.parser.cursor.pass(line.next - at, 1);
         }
     }
 
-    pub(super) fn take(&mut self, line: Line) -> Record<'a> {
-        let start = self.at;
-        self.at = line.next;
-        let Ndjson { cursor, keys } = &mut *self.parser;
-        if line.too_long {
-            return Record::Invalid(cursor.too_long(self.bytes, start, line));
+    /// The record that [`seek`](Self::seek) has found.
+    pub(super) fn into_record(self, line: Line) -> Record<'a> {
+        let start = self.at();
+        take(self.parser, self.bytes, self.text, start, line)
+    }
+}
+
+/// Takes the record at `start`, whatever it is.
+fn take<'r>(
+    parser: &'r mut Ndjson,
+    bytes: &'r [u8],
+    lines: &'r str,
+    start: usize,
+    line: Line,
+) -> Record<'r> {
+    let Ndjson {
+        cursor,
+        keys,
+        renderer,
+        ..
+    } = parser;
+    if line.too_long {
+        return Record::Invalid(cursor.too_long(bytes, start, line));
+    }
+    let position = cursor.record(line.next - start, 1);
+    let input = &bytes[start..line.end];
+    // Not all of the block may be UTF-8, and this line all the same.
+    let line = lines.get(start..line.end).map_or_else(|| alone(input), Ok);
+    let parsed = line.and_then(|line| match renderer {
+        None => general::parse(line, keys),
+        Some(renderer) => renderer.parse(line, keys),
+    });
+    match parsed {
+        Ok((to, own)) => {
+            let text = own.or_else(|| renderer.as_deref()?.text());
+            Record::Message(Message { to, text, position })
         }
-        let position = cursor.record(line.next - start, 1);
-        let input = &self.bytes[start..line.end];
-        let parsed = match self.text.get(start..line.end) {
-            Some(text) => general::parse(text, keys),
-            // Not all of the block is UTF-8. This line may be.
-            None => parse_alone(input, keys),
-        };
-        match parsed {
-            Ok((to, text)) => Record::Message(message(to, text, position)),
-            Err(fault) => Record::Invalid(refuse(input, fault, position)),
-        }
+        Err(fault) => Record::Invalid(refuse(input, fault, position)),
     }
 }
 
 impl Records for NdjsonRecords<'_> {
     #[inline]
     fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
-        if let Some(object) = optimistic::line(self.text, self.at, &self.parser.keys)
-            && let Ok(to) = PhoneNumber::from_bytes(object.number)
-            && let Ok(text) = object.text.map(Text::from_checked_json).transpose()
-        {
-            let position = self.parser.cursor.record(object.next - self.at, 1);
-            self.at = object.next;
-            let message = message(to, text, position);
+        if let Some(message) = self.next_in_shape() {
             return Ok(Some(Record::Message(message)));
         }
         Ok(self.next_of_any_shape())
     }
 
+    #[inline(always)]
+    fn next_common(&mut self) -> Option<Message<'_>> {
+        self.next_in_shape()
+    }
+
     #[inline]
     fn consumed(&self) -> usize {
-        self.at
+        self.at()
     }
 }
 
 impl sealed::Sealed for NdjsonRecords<'_> {}
 
-#[inline]
-fn message(to: PhoneNumber, text: Option<Text<'_>>, position: Position) -> Message<'_> {
-    Message { to, text, position }
-}
-
 #[cold]
-fn parse_alone<'a>(line: &'a [u8], keys: &mut Keys) -> Result<Parts<'a>, Fault> {
-    match std::str::from_utf8(line) {
-        Ok(text) => general::parse(text, keys),
-        Err(error) => Err(Fault {
-            fault: RecordError::Utf8,
-            at: error.valid_up_to(),
-        }),
-    }
+fn alone(line: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(line).map_err(|error| Fault {
+        fault: RecordError::Utf8,
+        at: error.valid_up_to(),
+    })
 }
 
 #[cold]
@@ -172,14 +284,14 @@ fn refuse(input: &[u8], fault: Fault, position: Position) -> Invalid<'_> {
 type Parts<'a> = (PhoneNumber, Option<Text<'a>>);
 
 /// Why a line is no message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Fault {
     fault: RecordError,
     /// The offset of the fault in the line, in bytes.
     at: usize,
 }
 
-/// The keys that count. All others are passed over; a template's fields would be added here.
+/// The keys that count. All others are passed over.
 #[derive(Debug, Clone)]
 struct Keys {
     /// Those of the recipient, the best first.

@@ -4,6 +4,8 @@
 //! object is: no byte of a record is looked at twice. A control character ends every string, so nothing
 //! here runs beyond a line.
 
+use std::ops::Range;
+
 use super::Keys;
 use crate::encode::json;
 use crate::input::MAX_RECORD_BYTES;
@@ -12,19 +14,24 @@ use crate::message::PhoneNumber;
 /// A line that is likely a message. Its parts are put together where the message is wanted: a number
 /// that is handed on in memory costs more than to parse it.
 #[derive(Debug)]
-pub(super) struct Object<'a> {
-    /// Not checked yet.
-    pub(super) number: &'a [u8],
-    /// The content of a JSON string, its length not checked yet.
-    pub(super) text: Option<&'a str>,
+pub(super) struct Object {
+    /// Where its number is. Not checked yet.
+    pub(super) number: Range<usize>,
+    /// Where its text is: the content of a JSON string, its length not checked yet.
+    pub(super) text: Option<Range<usize>>,
     /// Where the next line begins.
     pub(super) next: usize,
 }
 
-/// The message in the line that begins at `start`. `None` means: ask the general parser.
+/// The message in the line that begins at `start`. `None` means: ask the general parser. The places of other
+/// values are handed to `other`.
 #[inline]
-pub(super) fn line<'a>(lines: &'a str, start: usize, keys: &Keys) -> Option<Object<'a>> {
-    let bytes = lines.as_bytes();
+pub(super) fn line(
+    bytes: &[u8],
+    start: usize,
+    keys: &Keys,
+    mut other: impl FnMut(Range<usize>),
+) -> Option<Object> {
     if bytes.get(start) != Some(&b'{') {
         return None;
     }
@@ -42,7 +49,7 @@ pub(super) fn line<'a>(lines: &'a str, start: usize, keys: &Keys) -> Option<Obje
             let is_array = bytes.get(at) == Some(&b'[');
             at += usize::from(is_array);
             let len = short_string(bytes, at)?;
-            number = Some(&bytes[at + 1..=at + len]);
+            number = Some(at + 1..at + 1 + len);
             at += len + 2;
             if is_array {
                 if bytes.get(at) != Some(&b']') {
@@ -60,12 +67,14 @@ pub(super) fn line<'a>(lines: &'a str, start: usize, keys: &Keys) -> Option<Obje
                 at += 4;
             } else {
                 let end = string(bytes, at)?;
-                text = Some(lines.get(at + 1..end - 1)?);
+                text = Some(at + 1..end - 1);
                 at = end;
             }
         } else {
             at = colon(bytes, other_key(bytes, at, keys)?)?;
-            at = simple_value(bytes, at)?;
+            let end = simple_value(bytes, at)?;
+            other(at..end);
+            at = end;
         }
         match bytes.get(at)? {
             b',' => at = space(bytes, at + 1),
@@ -137,8 +146,8 @@ fn other_key(bytes: &[u8], at: usize, keys: &Keys) -> Option<usize> {
 }
 
 /// Passes over a string, a number without an exponent, or a literal.
-#[inline]
-fn simple_value(bytes: &[u8], at: usize) -> Option<usize> {
+#[inline(never)]
+pub(super) fn simple_value(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = &bytes[at..];
     match rest.first()? {
         b'"' => string(bytes, at),
