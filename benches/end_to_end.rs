@@ -1,11 +1,13 @@
 //! From a list to receipts, over HTTP to a sandbox on loopback that only counts bytes, beside the same
 //! client uploading a body that is finished already, and beside what most users write: the whole array in
-//! memory, then a post.
+//! memory, then a post. And by the size of the chunks that are handed on.
 
 mod common;
 
 use std::io::Cursor;
 
+use batchcast::Envelope;
+use batchcast::encode::DEFAULT_CHUNK_BYTES;
 use batchcast::input::{Fields, Format, Parser};
 use batchcast::send::{Client, Credentials, Sender};
 use batchcast_sandbox::Sandbox;
@@ -39,14 +41,7 @@ fn end_to_end(criterion: &mut Criterion) {
         });
         group.sample_size(15);
         group.bench_function("batchcast", |b| {
-            b.iter(|| {
-                let client = Client::builder(&url, Credentials::access_token(TOKEN));
-                let sender = Sender::new(client.build().unwrap(), envelope.clone());
-                let parser = Parser::new(format, &Fields::default());
-                let sent = sender.send_input(Cursor::new(list.clone()), parser);
-                let report = runtime.block_on(sent).unwrap();
-                assert_eq!(report.messages, RECORDS as u64);
-            });
+            b.iter(|| runtime.block_on(send(&url, &envelope, format, &list, DEFAULT_CHUNK_BYTES)));
         });
         group.bench_function("reqwest, body finished before", |b| {
             b.iter(|| {
@@ -67,6 +62,38 @@ fn end_to_end(criterion: &mut Criterion) {
         });
         group.finish();
     }
+}
+
+/// What the default size of a chunk was chosen by: `benches/chunks` lets them take turns.
+fn chunks(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let sandbox = Sandbox::builder().access_token(TOKEN).discard(true);
+    let sandbox = runtime.block_on(sandbox.start()).unwrap();
+    let url = sandbox.base_url();
+    for (name, format, text, list) in [
+        ("lines", Format::Lines, Some("Hello Team"), common::lines()),
+        ("ndjson", Format::Ndjson, None, common::ndjson(ASCII)),
+    ] {
+        let envelope = common::envelope(text);
+        let list = Bytes::from(list);
+        let mut group = criterion.benchmark_group(format!("end_to_end/chunks/{name}"));
+        group.throughput(Throughput::Elements(RECORDS as u64));
+        group.sample_size(15);
+        for kib in [16, 64, 128, 256, 512] {
+            group.bench_function(format!("{kib} KiB"), |b| {
+                b.iter(|| runtime.block_on(send(&url, &envelope, format, &list, kib * 1024)));
+            });
+        }
+        group.finish();
+    }
+}
+
+async fn send(url: &str, envelope: &Envelope, format: Format, list: &Bytes, chunk_bytes: usize) {
+    let client = Client::builder(url, Credentials::access_token(TOKEN));
+    let sender = Sender::new(client.build().unwrap(), envelope.clone()).chunk_bytes(chunk_bytes);
+    let parser = Parser::new(format, &Fields::default());
+    let sent = sender.send_input(Cursor::new(list.clone()), parser);
+    assert_eq!(sent.await.unwrap().messages, RECORDS as u64);
 }
 
 async fn post(http: &reqwest::Client, url: &str, body: reqwest::Body) {
@@ -107,5 +134,5 @@ fn whole_body(format: Format, list: &[u8], text: Option<&str>) -> Vec<u8> {
     serde_json::to_vec(&body).unwrap()
 }
 
-criterion_group!(benches, end_to_end);
+criterion_group!(benches, end_to_end, chunks);
 criterion_main!(benches);

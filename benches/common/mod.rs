@@ -1,17 +1,20 @@
 //! The lists that are measured, and the way through the library that all benches take.
 #![allow(dead_code, reason = "each bench uses its part")]
 
+pub(crate) mod rivals;
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 
 use batchcast::encode::{Limits, Push, Splitter};
-use batchcast::input::{Parse, Record, Records};
-use batchcast::{Envelope, PhoneNumber, Text};
+use batchcast::input::{Parse, Record, Records, Template};
+use batchcast::{Envelope, Message, PhoneNumber, Text};
+use bytes::Bytes;
 
 /// Few enough for an iteration to be quick, enough not to fit into a cache.
 pub(crate) const RECORDS: usize = 200_000;
 /// The size of the blocks that the reader makes.
-const BLOCK: usize = 256 * 1024;
+pub(crate) const BLOCK: usize = 256 * 1024;
 
 pub(crate) const SENDER: &str = "+16505550100";
 pub(crate) const ASCII: &str =
@@ -63,6 +66,31 @@ pub(crate) fn csv(text: &str) -> Vec<u8> {
     csv
 }
 
+/// CSV without a text, for templates.
+pub(crate) fn csv_of_names() -> Vec<u8> {
+    let mut csv = b"id,to,name\n".to_vec();
+    let mut id = 0;
+    csv.extend(list(|list, number, name| {
+        id += 1;
+        writeln!(list, "{id},{number},{name}").unwrap();
+    }));
+    csv
+}
+
+/// The same as NDJSON.
+pub(crate) fn ndjson_of_names() -> Vec<u8> {
+    let mut id = 0;
+    list(|list, number, name| {
+        id += 1;
+        writeln!(list, r#"{{"id":{id},"to":"{number}","name":"{name}"}}"#).unwrap();
+    })
+}
+
+/// Three pieces: a greeting, the name, and the text.
+pub(crate) fn template(text: &str) -> Template {
+    Template::parse(&format!("Hi {{{{name}}}}, {text}")).unwrap()
+}
+
 pub(crate) fn envelope(text: Option<&str>) -> Envelope {
     let envelope = Envelope::new(PhoneNumber::parse(SENDER).unwrap());
     match text {
@@ -74,44 +102,84 @@ pub(crate) fn envelope(text: Option<&str>) -> Envelope {
 /// Parses `input` block by block, as the sending part does, and counts the messages.
 pub(crate) fn parse<P: Parse>(mut parser: P, input: &[u8]) -> u64 {
     let mut messages = 0;
-    each_message(&mut parser, input, |message| {
-        black_box(message);
-        messages += 1;
+    each_block(&mut parser, input, |records| {
+        loop {
+            while let Some(message) = records.next_common() {
+                black_box(message);
+                messages += 1;
+            }
+            match records.next().unwrap() {
+                Some(Record::Message(message)) => {
+                    black_box(message);
+                    messages += 1;
+                }
+                Some(other) => panic!("{other:?}"),
+                None => break,
+            }
+        }
     });
     messages
 }
 
-/// Parses and encodes `input`, as the sending part does, and counts the bytes of the bodies.
-pub(crate) fn encode<P: Parse>(mut parser: P, input: &[u8], envelope: &Envelope) -> u64 {
+/// Parses and encodes `input`, as the sending part does, and hands the bodies on.
+pub(crate) fn encode<P: Parse>(
+    mut parser: P,
+    input: &[u8],
+    envelope: &Envelope,
+    mut hand_on: impl FnMut(Bytes),
+) {
     let mut splitter = Splitter::new(envelope, Limits::default()).unwrap();
-    let mut bytes = 0;
-    each_message(&mut parser, input, |message| {
-        match splitter.push(message).unwrap() {
-            Push::Buffered => {}
-            Push::Chunk(chunk) => bytes += black_box(chunk).len() as u64,
-            Push::Batch(closed) => bytes += (closed.rest.len() + closed.tail.len()) as u64,
+    let mut hand_on = |pushed| match pushed {
+        Push::Buffered => {}
+        Push::Chunk(chunk) => hand_on(chunk),
+        Push::Batch(closed) => {
+            hand_on(closed.rest);
+            hand_on(closed.tail);
+        }
+    };
+    each_block(&mut parser, input, |records| {
+        loop {
+            while let Some(message) = records.next_common() {
+                match splitter.push(&message).unwrap() {
+                    Push::Buffered => {}
+                    pushed => hand_on(pushed),
+                }
+            }
+            match records.next().unwrap() {
+                Some(Record::Message(message)) => hand_on(push(&mut splitter, &message)),
+                Some(other) => panic!("{other:?}"),
+                None => break,
+            }
         }
     });
-    let end = splitter.finish().unwrap();
-    bytes + (black_box(end.rest).len() + end.tail.len()) as u64
+    let closed = splitter.finish().unwrap();
+    hand_on(Push::Batch(closed));
 }
 
-#[inline]
-fn each_message<P: Parse>(
-    parser: &mut P,
-    input: &[u8],
-    mut each: impl FnMut(&batchcast::Message<'_>),
-) {
+/// Not inlined where it is seldom wanted, so that it is inlined where it counts.
+#[inline(never)]
+fn push(splitter: &mut Splitter, message: &Message<'_>) -> Push {
+    splitter.push(message).unwrap()
+}
+
+/// What a sender does with a chunk, as far as memory is concerned.
+pub(crate) fn consume(chunk: Bytes) {
+    drop(black_box(chunk));
+}
+
+/// All that was handed on, for a look at it.
+pub(crate) fn collected(run: impl FnOnce(&mut dyn FnMut(Bytes))) -> Vec<u8> {
+    let mut all = Vec::new();
+    run(&mut |chunk| all.extend_from_slice(&chunk));
+    all
+}
+
+fn each_block<P: Parse>(parser: &mut P, input: &[u8], mut each: impl FnMut(&mut P::Records<'_>)) {
     let mut at = 0;
     while at < input.len() {
         let end = input.len().min(at + BLOCK);
         let mut records = parser.block(&input[at..end], end == input.len());
-        while let Some(ref record) = records.next().unwrap() {
-            match record {
-                Record::Message(message) => each(message),
-                other => panic!("{other:?}"),
-            }
-        }
+        each(&mut records);
         at += records.consumed();
     }
 }
