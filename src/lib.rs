@@ -10,6 +10,8 @@ pub mod encode;
 mod envelope;
 mod error;
 pub mod input;
+#[cfg(feature = "send")]
+pub mod journal;
 mod message;
 mod position;
 #[cfg(feature = "send")]

@@ -1,0 +1,258 @@
+//! What all lines of a journal say together.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use super::entry::{Decision, Entry, Header};
+use crate::encode::Batch;
+
+/// What all lines of a journal say together. Of rejected messages it knows only how many there are:
+/// [`rejects`](super::rejects()) has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct State {
+    /// What the run is.
+    pub header: Header,
+    /// Its batches, in the order of their first commit.
+    pub batches: Vec<BatchState>,
+    /// The smallest limit that the server has taught, in bytes.
+    pub max_bytes: Option<u64>,
+    /// The input is at its end, and every batch is settled.
+    pub finished: bool,
+    /// What the run said when it was last finished.
+    pub totals: Option<Totals>,
+    /// How often a further process went on with the run.
+    pub resumed: u64,
+    /// Why the last process stopped, if it said so.
+    pub stopped: Option<String>,
+    /// How many bytes at the file's end a crash had left of what was not yet written.
+    pub torn: u64,
+}
+
+/// One batch of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BatchState {
+    /// What was sent, by its last commit.
+    pub batch: Batch,
+    /// What became of it.
+    pub status: Status,
+    /// How often it was committed.
+    pub commits: u32,
+    /// When it was last committed, by the clock of the machine that did it.
+    pub committed_at: SystemTime,
+    /// How many rejected messages are in the journal since then.
+    pub rejects: u64,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// Its last bytes may have left, and nothing more is known: the process died, or is at it.
+    Committed,
+    /// The API has it.
+    Accepted {
+        /// The API's id of it.
+        id: String,
+        /// How many messages the API says are in it.
+        batch_size: Option<u64>,
+        /// How many of its messages the API rejected, as far as is known.
+        rejected: u64,
+        /// How many of these could not be told where they came from.
+        unplaced: u64,
+        /// When it was created, in the API's words.
+        creation_time: Option<String>,
+        /// It was found in the API's list: what the API rejected of it is not known.
+        found: bool,
+    },
+    /// The API refused it: nobody got it, and its records may be sent again.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The API's code.
+        code: Option<String>,
+    },
+    /// Its last bytes did not leave after all: nobody got it, and its records may be sent again.
+    Withdrawn,
+    /// Nobody knows what became of it.
+    InDoubt {
+        /// Why nobody knows.
+        reason: String,
+    },
+    /// Nobody knows, and the operator wants its records sent again; they were not yet.
+    Resend,
+    /// Nobody knows, and the operator takes it for sent.
+    Skipped,
+}
+
+/// What a run said of itself when it was finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// How many batches were accepted.
+    pub batches: u64,
+    /// How many messages were in them, the rejected ones included.
+    pub messages: u64,
+    /// How many of the messages the API rejected.
+    pub rejected: u64,
+    /// How many records were invalid and passed over.
+    pub invalid: u64,
+}
+
+impl State {
+    /// The batches of which nobody knows what became of them. Their messages may be on their way.
+    pub fn open(&self) -> impl Iterator<Item = &BatchState> {
+        self.batches.iter().filter(|batch| batch.status.is_open())
+    }
+
+    /// The batches whose records must not be sent again, by record. No two of them share a record.
+    #[must_use]
+    pub fn held(&self) -> Vec<&BatchState> {
+        let held = |batch: &&BatchState| batch.status.is_held();
+        let mut batches: Vec<_> = self.batches.iter().filter(held).collect();
+        batches.sort_unstable_by_key(|batch| batch.batch.first.record);
+        batches
+    }
+
+    /// The API's ids of the accepted batches.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.batches.iter().filter_map(|batch| match &batch.status {
+            Status::Accepted { id, .. } => Some(id.as_str()),
+            _ => None,
+        })
+    }
+}
+
+impl Status {
+    /// Nobody knows what became of the batch.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Committed | Self::InDoubt { .. })
+    }
+
+    /// The batch's records must not be sent again: they were sent, or may have been.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        !matches!(self, Self::Refused { .. } | Self::Withdrawn | Self::Resend)
+    }
+}
+
+/// Adds up lines that the [rules](super::rules) have let pass.
+#[derive(Debug)]
+pub(super) struct Sum {
+    state: State,
+    places: HashMap<u64, usize>,
+}
+
+impl Sum {
+    pub(super) fn new(header: Header) -> Self {
+        let state = State {
+            header,
+            batches: Vec::new(),
+            max_bytes: None,
+            finished: false,
+            totals: None,
+            resumed: 0,
+            stopped: None,
+            torn: 0,
+        };
+        Self {
+            state,
+            places: HashMap::new(),
+        }
+    }
+
+    pub(super) fn finish(mut self, torn: u64) -> State {
+        self.state.torn = torn;
+        self.state
+    }
+
+    pub(super) fn add(&mut self, at: SystemTime, entry: Entry) {
+        match entry {
+            Entry::Commit { batch } => self.commit(at, batch),
+            Entry::Rejected { batch, rejects } => {
+                self.batch(batch).rejects += rejects.len() as u64;
+            }
+            Entry::Accepted {
+                batch,
+                id,
+                batch_size,
+                rejected,
+                unplaced,
+                creation_time,
+                found,
+            } => {
+                self.batch(batch).status = Status::Accepted {
+                    id,
+                    batch_size,
+                    rejected,
+                    unplaced,
+                    creation_time,
+                    found,
+                };
+            }
+            Entry::Refused {
+                batch,
+                status,
+                code,
+            } => self.batch(batch).status = Status::Refused { status, code },
+            Entry::Withdrawn { batch, .. } => self.batch(batch).status = Status::Withdrawn,
+            Entry::InDoubt { batch, reason } => {
+                self.batch(batch).status = Status::InDoubt { reason };
+            }
+            Entry::Decided { batch, decision } => {
+                self.batch(batch).status = match decision {
+                    Decision::Skip => Status::Skipped,
+                    Decision::Resend => Status::Resend,
+                };
+            }
+            Entry::Limit { max_bytes } => {
+                let smallest = self.state.max_bytes.unwrap_or(max_bytes).min(max_bytes);
+                self.state.max_bytes = Some(smallest);
+            }
+            Entry::Resumed { .. } => {
+                self.state.resumed += 1;
+                self.state.stopped = None;
+                self.state.finished = false;
+            }
+            Entry::Stopped { reason } => self.state.stopped = Some(reason),
+            Entry::Finished {
+                batches,
+                messages,
+                rejected,
+                invalid,
+            } => {
+                self.state.finished = true;
+                self.state.totals = Some(Totals {
+                    batches,
+                    messages,
+                    rejected,
+                    invalid,
+                });
+            }
+        }
+    }
+
+    fn commit(&mut self, at: SystemTime, batch: Batch) {
+        let place = *self.places.entry(batch.number).or_insert_with(|| {
+            self.state.batches.push(BatchState {
+                batch,
+                status: Status::Committed,
+                commits: 0,
+                committed_at: at,
+                rejects: 0,
+            });
+            self.state.batches.len() - 1
+        });
+        let known = &mut self.state.batches[place];
+        known.batch = batch;
+        known.status = Status::Committed;
+        known.commits = known.commits.saturating_add(1);
+        known.committed_at = at;
+        known.rejects = 0;
+    }
+
+    /// A batch that was committed: the rules see to it that it was.
+    fn batch(&mut self, number: u64) -> &mut BatchState {
+        &mut self.state.batches[self.places[&number]]
+    }
+}
