@@ -16,6 +16,8 @@ mod message;
 mod position;
 #[cfg(feature = "send")]
 pub mod send;
+#[cfg(feature = "send")]
+mod spool;
 
 pub use crate::envelope::{Dialect, Envelope};
 pub use crate::error::{Error, ErrorKind, HeaderError, JsonError, RecordError};

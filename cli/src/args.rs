@@ -1,11 +1,14 @@
 //! The command line as it is typed. What it means is for [`config`](crate::config) to say.
 
+mod send;
+
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use batchcast::input::Format;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::send::{Delivery, InDoubtArg, ResumeArgs, SendArgs, SpoolArg};
 use crate::sandbox::SandboxArgs;
 
 #[derive(Parser)]
@@ -30,20 +33,27 @@ Examples:
     batchcast send numbers.txt --from +16505550100 --text 'Hello Team' --sandbox
   See what would be sent:
     batchcast encode numbers.txt --from +16505550100 --text 'Hello Team' --out -
+  Send, and go on after whatever has stopped it; nobody gets a message twice:
+    batchcast send numbers.txt --from +16505550100 --text 'Hello Team'
+    batchcast resume numbers.txt.batchcast --from +16505550100 --text 'Hello Team'
 
 Exit codes:
   0  everything was accepted
-  1  failure; the summary says what was sent until then
+  1  failure: something has to be put right; the summary says what was sent until then
   2  wrong usage; nothing was sent
-  3  finished, but some records were invalid or rejected
-  5  in doubt: a batch may have been accepted or not, look before you send it again
-  130  interrupted; the summary says what was sent until then";
+  3  finished, but some records were invalid, rejected, or may not have been accepted
+  4  stopped by something that passes, such as a lost network: safe to resume
+  5  in doubt: a batch may have been accepted or not, and a decision is needed (--in-doubt)
+  130  interrupted: safe to resume";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Stream a list to the API
-    #[command(after_help = SEND_EXAMPLES)]
+    #[command(after_help = send::SEND_EXAMPLES)]
     Send(SendArgs),
+    /// Go on with a send that was stopped, interrupted or killed
+    #[command(after_help = send::RESUME_EXAMPLES)]
+    Resume(ResumeArgs),
     /// Write the batches that would be sent, without a network
     #[command(after_help = ENCODE_EXAMPLES)]
     Encode(EncodeArgs),
@@ -51,24 +61,6 @@ pub(crate) enum Command {
     #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox(SandboxArgs),
 }
-
-const SEND_EXAMPLES: &str = "\
-Credentials come from the environment only:
-  RC_ACCESS_TOKEN      an access token; or all three of
-  RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT
-
-Examples:
-  A number a line, one text for all:
-    batchcast send numbers.txt --from +16505550100 --text 'Hello Team'
-  A text for each, from another program, one JSON object a line:
-    query | batchcast send --format ndjson --from +16505550100 --rejected rejected.ndjson
-  A table whose columns have names of their own:
-    batchcast send people.csv --to-field Mobile --text-field Message --from +16505550100
-  Without an account, nobody gets a message:
-    batchcast send numbers.txt --from +16505550100 --text 'Hello Team' --sandbox
-
-Exit codes: 0 everything accepted, 1 failure, 2 wrong usage, 3 some records invalid or rejected,
-5 in doubt, 130 interrupted.";
 
 const ENCODE_EXAMPLES: &str = "\
 Examples:
@@ -80,7 +72,9 @@ Exit codes: 0 everything encoded, 1 failure, 2 wrong usage, 3 some records inval
 const SANDBOX_EXAMPLES: &str = "\
 Examples:
   batchcast sandbox
-  batchcast sandbox --listen 127.0.0.1:8025 --record received.ndjson --reject every:100";
+  batchcast sandbox --listen 127.0.0.1:8025 --record received.ndjson --reject every:100
+  batchcast sandbox --fault 'batch 3: reset after 1000' --fault 'batch 5: reset answer, hide 2 lists'
+  batchcast sandbox --rate-limit 5 --rate-window 2s --fault random:7:0.2";
 
 /// The list, and what is made of it.
 #[derive(clap::Args)]
@@ -89,23 +83,8 @@ pub(crate) struct ListArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
-    /// The sender, a phone number in E.164 form such as +16505550100
-    // Not parsed here: clap would show the number in its error.
-    #[arg(
-        long,
-        value_name = "E164",
-        env = "BATCHCAST_FROM",
-        hide_env_values = true
-    )]
-    pub(crate) from: String,
-
-    /// The text of all messages that have none of their own; at most 1000 UTF-16 code units
-    #[arg(long, value_name = "TEXT", conflicts_with = "text_file")]
-    pub(crate) text: Option<String>,
-
-    /// The same from a file; a newline at its end does not count
-    #[arg(long, value_name = "PATH")]
-    pub(crate) text_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) envelope: EnvelopeArgs,
 
     /// The list's format; auto decides by the file's extension, then by its first bytes
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
@@ -136,35 +115,26 @@ pub(crate) struct ListArgs {
     pub(crate) invalid: Option<PathBuf>,
 }
 
+/// What all messages share.
 #[derive(clap::Args)]
-pub(crate) struct SendArgs {
-    #[command(flatten)]
-    pub(crate) list: ListArgs,
-
-    /// Write the recipients that the API rejects to this file, one JSON object a line
-    #[arg(long, value_name = "PATH")]
-    pub(crate) rejected: Option<PathBuf>,
-
-    // Not by clap's env: only one that was typed is in conflict with --sandbox.
+pub(crate) struct EnvelopeArgs {
+    /// The sender, a phone number in E.164 form such as +16505550100
+    // Not parsed here: clap would show the number in its error.
     #[arg(
         long,
-        value_name = "URL",
-        conflicts_with = "sandbox",
-        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
+        value_name = "E164",
+        env = "BATCHCAST_FROM",
+        hide_env_values = true
     )]
-    pub(crate) base_url: Option<String>,
+    pub(crate) from: String,
 
-    /// The certificate authorities to trust, a PEM file, instead of the system's
-    #[arg(long, value_name = "PEMFILE")]
-    pub(crate) ca_bundle: Option<PathBuf>,
+    /// The text of all messages that have none of their own; at most 1000 UTF-16 code units
+    #[arg(long, value_name = "TEXT", conflicts_with = "text_file")]
+    pub(crate) text: Option<String>,
 
-    /// Send to a sandbox in this process, without an account: nobody gets a message
-    #[arg(long)]
-    pub(crate) sandbox: bool,
-
-    /// Write JSON to standard output: a line for each batch, then one for the summary
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// The same from a file; a newline at its end does not count
+    #[arg(long, value_name = "PATH")]
+    pub(crate) text_file: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]

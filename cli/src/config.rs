@@ -3,16 +3,20 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::IsTerminal as _;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use batchcast::encode::{Limits, Splitter};
 use batchcast::input::{Fields, Format};
+use batchcast::journal::Shape;
 use batchcast::send::{Credentials, DEFAULT_BASE_URL};
 use batchcast::{Envelope, PhoneNumber, Text};
 
-use crate::args::{ListArgs, OnInvalidArg, SendArgs};
+use crate::args::{Delivery, EnvelopeArgs, ListArgs, OnInvalidArg};
 use crate::fail::Usage;
+use crate::recipe::Recipe;
 
 /// The list, and what is made of it.
 #[derive(Debug)]
@@ -21,12 +25,14 @@ pub(crate) struct List {
     pub(crate) file: Option<PathBuf>,
     /// The format; `None` is to be found out.
     pub(crate) format: Option<Format>,
-    /// Which fields hold what.
-    pub(crate) fields: Fields,
-    /// Whether a field was named, which a list of numbers does not have.
-    pub(crate) names_fields: bool,
+    /// The field of the recipient, if one was named.
+    pub(crate) to_field: Option<String>,
+    /// The field of the text, if one was named.
+    pub(crate) text_field: Option<String>,
     /// What all messages share.
     pub(crate) envelope: Envelope,
+    /// The file that its text comes from, if it comes from one.
+    pub(crate) text_file: Option<PathBuf>,
     /// How large a batch may become.
     pub(crate) limits: Limits,
     /// Whether an invalid record ends the run.
@@ -38,40 +44,112 @@ pub(crate) struct List {
 impl List {
     /// What the flags mean.
     pub(crate) fn resolve(args: ListArgs) -> Result<Self> {
-        let from = PhoneNumber::parse(args.from.trim())
-            .map_err(|fault| Usage::error(format!("--from: {fault}")))?;
-        let mut envelope = Envelope::new(from);
-        if let Some(text) = default_text(args.text, args.text_file)? {
-            envelope = envelope.with_text(text);
-        }
-
         let mut limits = Limits::default().with_max_bytes(args.max_bytes);
         if let Some(messages) = args.max_messages {
             limits = limits.with_max_messages(messages);
         }
+        let text_file = args.envelope.text_file.clone();
+        let envelope = envelope(args.envelope)?;
         // Only asks whether the limits can hold anything at all.
         let _ = Splitter::new(&envelope, limits).context(Usage::of("--max-bytes"))?;
-
-        let names_fields = args.to_field.is_some() || args.text_field.is_some();
-        let mut fields = Fields::default();
-        if let Some(name) = args.to_field {
-            fields = fields.to(name);
-        }
-        if let Some(name) = args.text_field {
-            fields = fields.text(name);
-        }
-
         Ok(Self {
-            file: args.file.filter(|file| file.as_os_str() != "-"),
+            file: args.file.filter(|file| !is_stdin(file)),
             format: args.format.named(),
-            fields,
-            names_fields,
+            to_field: args.to_field,
+            text_field: args.text_field,
             envelope,
+            text_file,
             limits,
             stop_on_invalid: args.on_invalid == OnInvalidArg::Stop,
             invalid: args.invalid,
         })
     }
+
+    /// The same list as that of a run that is gone on with.
+    pub(crate) fn resolve_again(args: ListAgain, shape: &Shape, recipe: Recipe) -> Result<Self> {
+        let file = match args.file {
+            Some(typed) => Some(typed).filter(|file| !is_stdin(file)),
+            None => match recipe.list {
+                Some(before) => Some(before),
+                None if std::io::stdin().is_terminal() => {
+                    return Err(Usage::error(
+                        "the list came from standard input: give the same list again, as FILE or on standard input",
+                    ));
+                }
+                None => None,
+            },
+        };
+        let mut again = args.envelope;
+        if again.text.is_none() && again.text_file.is_none() {
+            again.text_file = recipe.text_file;
+        }
+        let text_file = again.text_file.clone();
+        let envelope = envelope(again)?;
+
+        let mut limits = Limits::default().with_max_bytes(shape.max_bytes);
+        if let Some(messages) = shape.max_messages.and_then(NonZeroU64::new) {
+            limits = limits.with_max_messages(messages);
+        }
+        if Shape::new(&envelope, limits) != *shape {
+            return Err(Usage::error(
+                "the sender or the text is not the one that the run was begun with, so other messages would be \
+                 sent: give the same --from (or BATCHCAST_FROM) and the same --text or --text-file as before",
+            ));
+        }
+        Ok(Self {
+            file,
+            format: Some(recipe.format),
+            to_field: recipe.to_field,
+            text_field: recipe.text_field,
+            envelope,
+            text_file,
+            limits,
+            stop_on_invalid: match args.on_invalid {
+                Some(typed) => typed == OnInvalidArg::Stop,
+                None => recipe.stop_on_invalid,
+            },
+            invalid: args.invalid,
+        })
+    }
+
+    /// Which fields hold what.
+    pub(crate) fn fields(&self) -> Fields {
+        let mut fields = Fields::default();
+        if let Some(name) = &self.to_field {
+            fields = fields.to(name);
+        }
+        if let Some(name) = &self.text_field {
+            fields = fields.text(name);
+        }
+        fields
+    }
+
+    /// Whether a field was named, which a list of numbers does not have.
+    pub(crate) const fn names_fields(&self) -> bool {
+        self.to_field.is_some() || self.text_field.is_some()
+    }
+}
+
+/// The flags of `resume` that are about the list.
+pub(crate) struct ListAgain {
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) envelope: EnvelopeArgs,
+    pub(crate) on_invalid: Option<OnInvalidArg>,
+    pub(crate) invalid: Option<PathBuf>,
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn envelope(args: EnvelopeArgs) -> Result<Envelope> {
+    let from = PhoneNumber::parse(args.from.trim())
+        .map_err(|fault| Usage::error(format!("--from: {fault}")))?;
+    let envelope = Envelope::new(from);
+    Ok(match default_text(args.text, args.text_file)? {
+        Some(text) => envelope.with_text(text),
+        None => envelope,
+    })
 }
 
 fn default_text(text: Option<String>, file: Option<PathBuf>) -> Result<Option<Text<'static>>> {
@@ -105,19 +183,6 @@ fn read_text(path: &Path) -> Result<String> {
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
-/// A send.
-#[derive(Debug)]
-pub(crate) struct Sending {
-    /// What is sent.
-    pub(crate) list: List,
-    /// Where it is sent to.
-    pub(crate) target: Target,
-    /// Where rejected recipients are written to.
-    pub(crate) rejected: Option<PathBuf>,
-    /// Whether results are JSON.
-    pub(crate) json: bool,
-}
-
 /// Where a list is sent to.
 #[derive(Debug)]
 pub(crate) enum Target {
@@ -134,34 +199,32 @@ pub(crate) enum Target {
     },
 }
 
-impl Sending {
-    /// What the flags, and the environment, mean.
-    pub(crate) fn resolve(args: SendArgs, env: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
-        let target = if args.sandbox {
-            Target::Sandbox
-        } else {
-            let ca_bundle = args.ca_bundle.map(|path| {
-                fs::read(&path)
-                    .with_context(|| format!("--ca-bundle: cannot read {}", path.display()))
-            });
-            let base_url = match args.base_url {
-                Some(typed) => typed,
-                None => {
-                    variable(&env, "RC_SERVER_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned())
-                }
-            };
-            Target::Server {
-                base_url,
-                credentials: credentials(&env)?,
-                ca_bundle: ca_bundle.transpose()?,
-            }
+impl Target {
+    /// The server that the flags and the environment name.
+    pub(crate) fn server(
+        delivery: &Delivery,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self> {
+        let ca_bundle = delivery.ca_bundle.as_ref().map(|path| {
+            fs::read(path).with_context(|| format!("--ca-bundle: cannot read {}", path.display()))
+        });
+        let base_url = match &delivery.base_url {
+            Some(typed) => typed.clone(),
+            None => variable(&env, "RC_SERVER_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
         };
-        Ok(Self {
-            list: List::resolve(args.list)?,
-            target,
-            rejected: args.rejected,
-            json: args.json,
+        Ok(Self::Server {
+            base_url,
+            credentials: credentials(&env)?,
+            ca_bundle: ca_bundle.transpose()?,
         })
+    }
+
+    /// The base URL, if it is known before it is started.
+    pub(crate) fn base_url(&self) -> Option<&str> {
+        match self {
+            Self::Sandbox => None,
+            Self::Server { base_url, .. } => Some(base_url),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use batchcast::journal::{BatchState, State, Status, Totals};
 use batchcast::send::{FailureKind, Report, Stopped};
 
 /// How a run ended. The numbers are a contract: scripts decide by them.
@@ -15,6 +16,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// It finished, and some records were invalid or rejected.
     Partial = 3,
+    /// Something that passes stopped it: it can be resumed.
+    Stopped = 4,
     /// Nobody knows whether a batch was accepted: a person has to look.
     InDoubt = 5,
     /// It was interrupted, and stopped cleanly.
@@ -22,17 +25,41 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// What a send's end means.
-    pub(crate) fn of_send(ended: &Result<Report, Stopped>) -> Self {
+    /// What a send's end means, with a journal or without.
+    pub(crate) fn of_send(ended: &Result<Report, Stopped>, has_journal: bool) -> Self {
         match ended {
-            Ok(report) if report.rejected == 0 && report.invalid == 0 => Self::Accepted,
-            Ok(_) => Self::Partial,
+            Ok(report) => {
+                // Of a batch that was found or left in doubt nobody knows what was rejected.
+                let is_known = report.found == 0 && report.skipped.is_empty();
+                Self::of_end(report.rejected, report.invalid, is_known)
+            }
             // In doubt outranks all else: it is what must not be overlooked.
-            Err(stopped) if stopped.report.in_doubt.is_some() => Self::InDoubt,
+            Err(stopped) if !stopped.report.in_doubt.is_empty() => Self::InDoubt,
             Err(stopped) if matches!(stopped.failure.kind(), FailureKind::Interrupted) => {
                 Self::Interrupted
             }
+            Err(stopped) if has_journal && stopped.is_passing() => Self::Stopped,
             Err(_) => Self::Failure,
+        }
+    }
+
+    /// What the end of a run means that was finished before.
+    pub(crate) fn of_finished(state: &State, totals: Totals) -> Self {
+        let is_known = |batch: &BatchState| {
+            !matches!(
+                batch.status,
+                Status::Skipped | Status::Accepted { found: true, .. }
+            )
+        };
+        let is_known = state.batches.iter().all(is_known);
+        Self::of_end(totals.rejected, totals.invalid, is_known)
+    }
+
+    const fn of_end(rejected: u64, invalid: u64, is_known: bool) -> Self {
+        if rejected == 0 && invalid == 0 && is_known {
+            Self::Accepted
+        } else {
+            Self::Partial
         }
     }
 
@@ -42,6 +69,7 @@ impl Exit {
             Self::Accepted => "accepted",
             Self::Failure | Self::Usage => "failed",
             Self::Partial => "partial",
+            Self::Stopped => "stopped",
             Self::InDoubt => "inDoubt",
             Self::Interrupted => "interrupted",
         }
@@ -68,7 +96,7 @@ mod tests {
 
     fn stopped(why: impl Into<Failure>, in_doubt: bool) -> Stopped {
         let mut report = report(1, 1);
-        report.in_doubt = in_doubt.then_some(1..=2);
+        report.in_doubt = in_doubt.then_some(1..=2).into_iter().collect();
         let failure = why.into();
         let report = Box::new(report);
         Stopped { report, failure }
@@ -81,6 +109,7 @@ mod tests {
             (Exit::Failure, 1),
             (Exit::Usage, 2),
             (Exit::Partial, 3),
+            (Exit::Stopped, 4),
             (Exit::InDoubt, 5),
             (Exit::Interrupted, 130),
         ] {
@@ -100,16 +129,44 @@ mod tests {
                 .into(),
             )
         };
-        for (ended, exit) in [
-            (Ok(report(0, 0)), Exit::Accepted),
-            (Ok(report(1, 0)), Exit::Partial),
-            (Ok(report(0, 1)), Exit::Partial),
-            (Err(stopped(failed(), false)), Exit::Failure),
-            (Err(stopped(interrupted(), false)), Exit::Interrupted),
-            (Err(stopped(failed(), true)), Exit::InDoubt),
-            (Err(stopped(interrupted(), true)), Exit::InDoubt),
+        let passing = || FailureKind::Transport {
+            step: "connecting",
+            reason: "refused".to_owned(),
+        };
+        let found = || {
+            let mut found = report(0, 0);
+            found.found = 1;
+            found
+        };
+        let skipped = || {
+            let mut skipped = report(0, 0);
+            skipped.skipped.push(1..=2);
+            skipped
+        };
+        // With a journal, and without.
+        for (ended, exit, without) in [
+            (Ok(report(0, 0)), Exit::Accepted, Exit::Accepted),
+            (Ok(report(1, 0)), Exit::Partial, Exit::Partial),
+            (Ok(report(0, 1)), Exit::Partial, Exit::Partial),
+            (Ok(found()), Exit::Partial, Exit::Partial),
+            (Ok(skipped()), Exit::Partial, Exit::Partial),
+            (Err(stopped(failed(), false)), Exit::Failure, Exit::Failure),
+            (Err(stopped(passing(), false)), Exit::Stopped, Exit::Failure),
+            (
+                Err(stopped(interrupted(), false)),
+                Exit::Interrupted,
+                Exit::Interrupted,
+            ),
+            (Err(stopped(failed(), true)), Exit::InDoubt, Exit::InDoubt),
+            (Err(stopped(passing(), true)), Exit::InDoubt, Exit::InDoubt),
+            (
+                Err(stopped(interrupted(), true)),
+                Exit::InDoubt,
+                Exit::InDoubt,
+            ),
         ] {
-            assert_eq!(Exit::of_send(&ended), exit, "{ended:?}");
+            assert_eq!(Exit::of_send(&ended, true), exit, "{ended:?}");
+            assert_eq!(Exit::of_send(&ended, false), without, "{ended:?}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use batchcast::journal::JournalError;
 use batchcast::send::{ClientError, FailureKind};
 use batchcast::{Error, ErrorKind, HeaderError, RecordError, TextError};
 
@@ -9,6 +10,9 @@ use batchcast::{Error, ErrorKind, HeaderError, RecordError, TextError};
 pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref::<ClientError>() {
         return of_client(error);
+    }
+    if let Some(error) = error.downcast_ref::<JournalError>() {
+        return of_journal(error);
     }
     error
         .downcast_ref::<Error>()
@@ -66,6 +70,17 @@ const fn of_client(error: &ClientError) -> Option<&'static str> {
     })
 }
 
+/// The same for a journal that cannot be begun or opened.
+const fn of_journal(error: &JournalError) -> Option<&'static str> {
+    Some(match error {
+        JournalError::Io { .. } => {
+            "--journal PATH puts the journal elsewhere; with --no-journal what is stopped cannot be resumed"
+        }
+        JournalError::Exists { .. } => "--journal PATH puts the journal elsewhere",
+        _ => return None,
+    })
+}
+
 /// The same for why a send stopped.
 pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
     Some(match failure {
@@ -81,7 +96,7 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
                 "the account or the app may lack the permission to send (A2PSMS), or --from the feature"
             }
             404 => "check --base-url (RC_SERVER_URL)",
-            413 => "lower --max-bytes",
+            413 => "the server takes not even one message of this size",
             429 => "the account's rate limit: wait before you try again",
             _ => return None,
         },
@@ -89,6 +104,13 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
             "check the network and --base-url (RC_SERVER_URL); --ca-bundle PEMFILE names \
              the certificate authorities to trust"
         }
+        FailureKind::Spool(_) => {
+            "--spool DIR keeps batches on another disk; --spool none does without, and then stops at every failure"
+        }
+        FailureKind::Unclear { .. } => {
+            "look at the server's list of batches; a batch can be compared with it only if there is a spool (--spool DIR)"
+        }
+        FailureKind::Journal(_) => "what is in the journal is safe: make room, then resume",
         FailureKind::Handler(_) => "what was written until then is in the file",
         _ => return None,
     })

@@ -93,7 +93,7 @@ impl Source {
             }
         };
         if format == Format::Lines && !ahead_is_blank(named, &ahead) {
-            if list.names_fields {
+            if list.names_fields() {
                 return Err(Usage::error(
                     "--to-field and --text-field: the list is one of numbers, which has no fields \
                      (if it is not, say what it is with --format)",
@@ -106,7 +106,7 @@ impl Source {
                 ));
             }
         }
-        let parser = Parser::new(format, &list.fields);
+        let parser = Parser::new(format, &list.fields());
         Ok((Cursor::new(ahead).chain(self.reader), parser))
     }
 }

@@ -8,14 +8,20 @@ mod encode;
 mod exit;
 mod fail;
 mod hint;
+mod hooks;
 mod input;
+mod journal;
+mod kept;
 mod progress;
+mod recipe;
 mod records;
 mod report;
+mod resume;
 mod sandbox;
 mod send;
 mod signals;
 mod terminal;
+mod waits;
 mod watch;
 
 use std::process::ExitCode;
@@ -27,6 +33,7 @@ use crate::args::{Args, Command};
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Send(args) => send::run(args),
+        Command::Resume(args) => resume::run(args),
         Command::Encode(args) => encode::run(args),
         Command::Sandbox(args) => sandbox::run(args),
     };

@@ -85,6 +85,14 @@ impl Progress {
         }
     }
 
+    /// Shows a line, above the bar if there is one.
+    pub(crate) fn note(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(clean::line(&format!("batchcast: {line}"))),
+            None => terminal::note(&format!("batchcast: {line}")),
+        }
+    }
+
     /// Keeps the bar out of the way of a line that goes to stdout, perhaps the same terminal.
     pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {

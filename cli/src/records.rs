@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use batchcast::input::Invalid;
+use batchcast::journal::Rejected;
 use batchcast::send::Reject;
 use batchcast::{ErrorKind, Position};
 use serde::Serialize;
@@ -155,9 +156,9 @@ impl<'a> InvalidLine<'a> {
 pub(crate) struct RejectedLine<'a> {
     record: Option<u64>,
     line: Option<u64>,
-    to: &'a str,
+    to: Option<&'a str>,
     error_code: &'a str,
-    description: &'a str,
+    description: Option<&'a str>,
     batch: u64,
     index: u64,
 }
@@ -168,10 +169,23 @@ impl<'a> RejectedLine<'a> {
         Self {
             record: reject.origin.map(|origin| origin.record),
             line: reject.origin.map(|origin| origin.line),
-            to: &reject.to,
+            to: Some(&reject.to),
             error_code: &reject.error_code,
-            description: &reject.description,
+            description: Some(&reject.description),
             batch: reject.batch,
+            index: reject.index,
+        }
+    }
+
+    /// The same from a journal, which has neither numbers nor descriptions.
+    pub(crate) fn of_journal(batch: u64, reject: &'a Rejected) -> Self {
+        Self {
+            record: reject.record,
+            line: reject.line,
+            to: None,
+            error_code: &reject.code,
+            description: None,
+            batch,
             index: reject.index,
         }
     }

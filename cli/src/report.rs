@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use batchcast::input::Invalid;
+use batchcast::journal::Totals;
 use batchcast::send::{Receipt, Reject, Report, Stopped};
 use indicatif::HumanCount;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::progress::{batches, bytes, rate, recipients, time};
+use crate::kept::Kept;
+use crate::progress::{batches, bytes, count, rate, recipients, time};
 use crate::watch::Notes;
 use crate::{clean, hint};
 
@@ -122,31 +124,32 @@ fn listed(
 }
 
 /// The summary for people.
-pub(crate) fn human(ended: &Result<Report, Stopped>, notes: &Notes) -> Vec<String> {
+pub(crate) fn human(
+    ended: &Result<Report, Stopped>,
+    notes: &Notes,
+    kept: Option<&Kept>,
+) -> Vec<String> {
     let report = report(ended);
-    let accepted = report.messages - report.rejected.min(report.messages);
     let mut lines = Vec::new();
 
-    let nothing = report.messages == 0 && report.invalid == 0;
+    let nothing = report.messages == 0 && report.invalid == 0 && report.skipped.is_empty();
     if ended.is_ok() && nothing {
         return vec!["The list is empty: nothing was sent".to_owned()];
     }
-    let mut first = format!(
-        "Accepted: {} in {} ({}) in {}, {}",
-        recipients(accepted),
-        batches(report.batches),
-        bytes(report.bytes),
-        time(report.elapsed),
-        rate(report.messages, report.elapsed),
-    );
-    if let (Err(_), Some(records)) = (ended, &report.accepted) {
-        let _ = write!(first, "; records {}", range(records));
+    lines.push(accepted(ended, notes));
+    if report.replayed > 0 {
+        lines.push(format!("  {} of them before", batches(report.replayed)));
     }
-    lines.push(first);
     let samples = &notes.samples;
     lines.extend(samples.batches.iter().map(|batch| format!("  {batch}")));
-    if report.batches > samples.batches.len() as u64 {
+    if report.batches - report.replayed.min(report.batches) > samples.batches.len() as u64 {
         lines.push("  and more: --json names all of them".to_owned());
+    }
+    if report.found > 0 {
+        lines.push(format!(
+            "  {} found in the server's list: what was rejected there is not known",
+            count(report.found, "batch was", "batches were")
+        ));
     }
 
     let path = |file: &Option<crate::records::RecordsFile>| {
@@ -168,21 +171,42 @@ pub(crate) fn human(ended: &Result<Report, Stopped>, notes: &Notes) -> Vec<Strin
     }
     let invalid = path(&notes.invalid);
     lines.extend(samples.invalid_lines(report.invalid, invalid.as_deref()));
+    if !report.skipped.is_empty() {
+        lines.push(format!(
+            "Left in doubt: records {}: their messages may not have been sent",
+            ranges(&report.skipped)
+        ));
+    }
     if let Err(stopped) = ended {
-        lines.extend(what_next(stopped));
+        lines.extend(what_next(stopped, kept));
     }
     lines
 }
 
+fn accepted(ended: &Result<Report, Stopped>, notes: &Notes) -> String {
+    let report = report(ended);
+    let mut line = format!(
+        "Accepted: {} in {} ({}) in {}, {}",
+        recipients(report.messages - report.rejected.min(report.messages)),
+        batches(report.batches),
+        bytes(report.bytes),
+        time(report.elapsed),
+        rate(notes.sent, report.elapsed),
+    );
+    if ended.is_err() && !report.accepted.is_empty() {
+        let _ = write!(line, "; records {}", ranges(&report.accepted));
+    }
+    line
+}
+
 /// What became of the other records of a send that stopped, and what to do.
-fn what_next(stopped: &Stopped) -> Vec<String> {
+fn what_next(stopped: &Stopped, kept: Option<&Kept>) -> Vec<String> {
     let report = &stopped.report;
     let mut lines = Vec::new();
-    if let Some(records) = &report.in_doubt {
-        let batch = report.failed_batch.unwrap_or_default();
+    if !report.in_doubt.is_empty() {
         lines.push(format!(
-            "In doubt: records {} (batch {batch}) were sent, but no answer says whether they were accepted",
-            range(records)
+            "In doubt: records {} were sent, but no answer says whether they were accepted",
+            ranges(&report.in_doubt)
         ));
         lines.push(
             "  Their messages may be on their way. Before you send them again, look whether the server has the \
@@ -190,9 +214,14 @@ fn what_next(stopped: &Stopped) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if !report.not_sent.is_empty() {
+        lines.push(format!("Not sent: records {}", ranges(&report.not_sent)));
+    }
+    let nothing_sent =
+        report.accepted.is_empty() && report.in_doubt.is_empty() && report.skipped.is_empty();
     match report.not_sent_from {
         None => {}
-        Some(_) if report.accepted.is_none() && report.in_doubt.is_none() => {
+        Some(_) if nothing_sent => {
             lines.push(
                 "Not sent: nobody got a message. The whole list can be sent again".to_owned(),
             );
@@ -202,22 +231,52 @@ fn what_next(stopped: &Stopped) -> Vec<String> {
                 "Not sent: record {} and all after it",
                 HumanCount(first)
             ));
-            lines.push(
-                "  To go on, send a list of these alone (a CSV list with its header); \
-                 the records before them must not be in it"
-                    .to_owned(),
-            );
+            if kept.is_none() {
+                lines.push(
+                    "  To go on, send a list of these alone (a CSV list with its header); \
+                     the records before them must not be in it"
+                        .to_owned(),
+                );
+            }
         }
+    }
+    if let Some(kept) = kept {
+        lines.extend(how_to_resume(stopped, kept));
     }
     lines
 }
 
-fn range(records: &RangeInclusive<u64>) -> String {
-    format!(
-        "{} to {}",
-        HumanCount(*records.start()),
-        HumanCount(*records.end())
-    )
+fn how_to_resume(stopped: &Stopped, kept: &Kept) -> Vec<String> {
+    let in_doubt = !stopped.report.in_doubt.is_empty();
+    let when = if in_doubt {
+        "To go on, once it was looked whether the server has the batch"
+    } else if stopped.is_passing() {
+        "To go on"
+    } else {
+        "To go on, once that is put right"
+    };
+    let mut lines = vec![
+        format!("Journal: {}", kept.path.display()),
+        format!("{when}:"),
+    ];
+    if in_doubt {
+        lines.push(format!("  {} --in-doubt resend|skip", kept.resume));
+        lines.push("  (resend: send them again; skip: take them for sent. Without it, it is looked for again)".to_owned());
+    } else {
+        lines.push(format!("  {}", kept.resume));
+    }
+    lines
+}
+
+fn ranges(ranges: &[RangeInclusive<u64>]) -> String {
+    let range = |records: &RangeInclusive<u64>| {
+        format!(
+            "{} to {}",
+            HumanCount(*records.start()),
+            HumanCount(*records.end())
+        )
+    };
+    ranges.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
 const fn report(ended: &Result<Report, Stopped>) -> &Report {
@@ -272,17 +331,23 @@ pub(crate) struct SummaryLine {
     rejected: u64,
     unplaced: u64,
     invalid: u64,
-    accepted: Option<[u64; 2]>,
-    in_doubt: Option<[u64; 2]>,
+    accepted: Vec<[u64; 2]>,
+    in_doubt: Vec<[u64; 2]>,
+    skipped: Vec<[u64; 2]>,
+    not_sent: Vec<[u64; 2]>,
     not_sent_from: Option<u64>,
     failed_batch: Option<u64>,
+    found: u64,
+    replayed: u64,
     elapsed_ms: u64,
     error: Option<String>,
+    journal: Option<String>,
+    resume: Option<String>,
 }
 
 impl SummaryLine {
     /// The summary of this send.
-    pub(crate) fn of(ended: &Result<Report, Stopped>, exit: Exit) -> Self {
+    pub(crate) fn of(ended: &Result<Report, Stopped>, exit: Exit, kept: Option<&Kept>) -> Self {
         let report = report(ended);
         let ends = |records: &RangeInclusive<u64>| [*records.start(), *records.end()];
         Self {
@@ -294,12 +359,48 @@ impl SummaryLine {
             rejected: report.rejected,
             unplaced: report.unplaced,
             invalid: report.invalid,
-            accepted: report.accepted.as_ref().map(ends),
-            in_doubt: report.in_doubt.as_ref().map(ends),
+            accepted: report.accepted.iter().map(ends).collect(),
+            in_doubt: report.in_doubt.iter().map(ends).collect(),
+            skipped: report.skipped.iter().map(ends).collect(),
+            not_sent: report.not_sent.iter().map(ends).collect(),
             not_sent_from: report.not_sent_from,
             failed_batch: report.failed_batch,
+            found: report.found,
+            replayed: report.replayed,
             elapsed_ms: millis(report.elapsed),
             error: ended.as_ref().err().map(ToString::to_string),
+            journal: kept.map(|kept| kept.path.display().to_string()),
+            resume: kept
+                .filter(|_| ended.is_err())
+                .map(|kept| kept.resume.clone()),
+        }
+    }
+}
+
+/// The summary of a run that was finished before, in JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FinishedLine {
+    event: &'static str,
+    outcome: &'static str,
+    batches: u64,
+    messages: u64,
+    rejected: u64,
+    invalid: u64,
+    journal: String,
+}
+
+impl FinishedLine {
+    /// The summary of this run.
+    pub(crate) fn of(journal: &Path, totals: Totals, exit: Exit) -> Self {
+        Self {
+            event: "finished",
+            outcome: exit.outcome(),
+            batches: totals.batches,
+            messages: totals.messages,
+            rejected: totals.rejected,
+            invalid: totals.invalid,
+            journal: journal.display().to_string(),
         }
     }
 }

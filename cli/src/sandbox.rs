@@ -1,96 +1,27 @@
 //! `batchcast sandbox`, and the sandbox of `batchcast send --sandbox`.
 
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
-use std::path::PathBuf;
-use std::time::Duration;
+mod flags;
 
 use anyhow::{Context as _, Result};
 use batchcast::send::Credentials;
-use batchcast_sandbox::{
-    DEFAULT_MAX_BODY_BYTES, Malformed, RateLimit, RejectRule, Sandbox, StartError, Stats,
-};
-use clap::ValueEnum;
+use batchcast_sandbox::{Sandbox, StartError, Stats};
 
-use crate::args::size;
 use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::progress::{batches, bytes, count, recipients};
 use crate::{signals, terminal};
 
+pub(crate) use flags::SandboxArgs;
+
 /// An access token that every sandbox of this program takes.
 const ACCESS_TOKEN: &str = "sandbox";
-const MINUTE: Duration = Duration::from_secs(60);
-
-#[derive(clap::Args)]
-pub(crate) struct SandboxArgs {
-    /// Where to listen, on this machine; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
-
-    /// Which recipients to reject: none, suffix:DIGITS, prefix:+DIGITS, every:N or numbers:+N,+N
-    #[arg(long, value_name = "RULE", default_value_t)]
-    reject: RejectRule,
-
-    /// What becomes of recipients that are not in E.164 form
-    #[arg(long, value_name = "WHAT", default_value = "reject")]
-    malformed: MalformedArg,
-
-    /// Append every accepted message to this file, one JSON object a line
-    #[arg(long, value_name = "FILE", conflicts_with = "discard")]
-    record: Option<PathBuf>,
-
-    /// Accept every body unseen, and only count its bytes: to measure how fast a client is
-    #[arg(long)]
-    discard: bool,
-
-    /// Answer 413 to a larger body, such as 50MB, 50MiB, or a number of bytes
-    #[arg(long, value_name = "SIZE", default_value_t = DEFAULT_MAX_BODY_BYTES, value_parser = size)]
-    max_body_bytes: u64,
-
-    /// Answer 429 to more requests in a minute [default: never]
-    #[arg(long, value_name = "REQUESTS")]
-    rate_limit: Option<NonZeroU32>,
-
-    /// How long an access token is valid, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
-    token_lifetime: u64,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum MalformedArg {
-    /// They are rejected, each alone
-    Reject,
-    /// Their whole batch is refused
-    Refuse,
-}
 
 /// Runs the command.
 ///
 /// # Errors
 /// If the sandbox cannot start.
 pub(crate) fn run(args: SandboxArgs) -> Result<Exit> {
-    let malformed = match args.malformed {
-        MalformedArg::Reject => Malformed::Reject,
-        MalformedArg::Refuse => Malformed::Refuse,
-    };
-    let limit = match args.rate_limit {
-        Some(requests) => RateLimit::enforced(requests.get(), MINUTE),
-        None => RateLimit::default(),
-    };
-    let mut builder = Sandbox::builder()
-        .listen(args.listen)
-        .reject(args.reject)
-        .malformed(malformed)
-        .discard(args.discard)
-        .max_body_bytes(args.max_body_bytes)
-        .rate_limit(limit)
-        .token_lifetime(Duration::from_secs(args.token_lifetime))
-        .access_token(ACCESS_TOKEN);
-    if let Some(path) = args.record {
-        builder = builder.record(path);
-    }
-
+    let builder = args.builder()?.access_token(ACCESS_TOKEN);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -130,7 +61,7 @@ fn how_to_use(url: &str) -> [String; 5] {
 }
 
 fn summary(stats: &Stats) -> String {
-    format!(
+    let mut summary = format!(
         "Accepted: {} in {}, {} rejected, {} of bodies; {}, {}",
         recipients(stats.messages),
         batches(stats.batches),
@@ -138,7 +69,16 @@ fn summary(stats: &Stats) -> String {
         bytes(stats.body_bytes),
         count(stats.requests, "request", "requests"),
         count(stats.errors, "error", "errors"),
-    )
+    );
+    for (number, one, many) in [
+        (stats.faults, "fault", "faults"),
+        (stats.violations, "violation", "violations"),
+    ] {
+        if number > 0 {
+            summary += &format!(", {}", count(number, one, many));
+        }
+    }
+    summary
 }
 
 /// A sandbox in this process.

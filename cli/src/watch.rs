@@ -1,21 +1,28 @@
 //! What happens during a send: written down where it was asked for, and shown.
 
 use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use anyhow::Result;
 use batchcast::send::{Event, Receipt};
 use indicatif::HumanCount;
 
+use crate::hooks::KillAt;
 use crate::progress::{self, Progress};
 use crate::records::{InvalidLine, RecordsFile, RejectedLine};
 use crate::report::{BatchLine, Samples};
-use crate::terminal;
+use crate::waits::Waits;
+use crate::{resume, terminal};
 
 /// Takes the events of a send. They come from several threads.
 pub(crate) struct Watch {
     pub(crate) progress: Progress,
     json: bool,
     notes: Mutex<Notes>,
+    waits: Mutex<Waits>,
+    kill_at: Option<KillAt>,
 }
 
 /// What is kept of the events.
@@ -23,6 +30,10 @@ pub(crate) struct Notes {
     pub(crate) rejected: Option<RecordsFile>,
     pub(crate) invalid: Option<RecordsFile>,
     pub(crate) samples: Samples,
+    /// How many messages this process has seen accepted.
+    pub(crate) sent: u64,
+    /// Batches that were found in the server's list.
+    found: Vec<u64>,
 }
 
 impl Notes {
@@ -45,17 +56,22 @@ impl Watch {
         json: bool,
         rejected: Option<RecordsFile>,
         invalid: Option<RecordsFile>,
+        kill_at: Option<KillAt>,
     ) -> Self {
         let samples = Samples::default();
         let notes = Mutex::new(Notes {
             rejected,
             invalid,
             samples,
+            sent: 0,
+            found: Vec::new(),
         });
         Self {
             progress,
             json,
             notes,
+            waits: Mutex::default(),
+            kill_at,
         }
     }
 
@@ -81,7 +97,15 @@ impl Watch {
                 }
             }
             Event::Accepted(receipt) => self.accepted(receipt)?,
-            _ => {}
+            _ => {
+                let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(line) = waits.line(event, Instant::now()) {
+                    self.progress.note(&line);
+                }
+            }
+        }
+        if let Some(kill_at) = &self.kill_at {
+            kill_at.see(event);
         }
         Ok(())
     }
@@ -92,6 +116,10 @@ impl Watch {
             let mut notes = self.notes();
             notes.flush()?;
             notes.samples.accepted(receipt);
+            notes.sent += receipt.batch.messages;
+            if receipt.found {
+                notes.found.push(receipt.batch.number);
+            }
         }
         let batch = &receipt.batch;
         self.progress.above(&format!(
@@ -107,6 +135,24 @@ impl Watch {
                 .aside(|| terminal::json(&BatchLine::of(receipt)))?;
         }
         Ok(())
+    }
+
+    /// Writes down who was rejected of batches that an earlier process had left `open`, and that were found: it was
+    /// told then.
+    pub(crate) fn tell_late_rejects(&self, journal: &Path, open: &[u64]) -> Result<()> {
+        let mut notes = self.notes();
+        let late: Vec<_> = notes
+            .found
+            .iter()
+            .copied()
+            .filter(|found| open.contains(found))
+            .collect();
+        match &mut notes.rejected {
+            Some(file) if !late.is_empty() => {
+                resume::tell_rejects(file, journal, |batch| late.contains(&batch))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What was kept.

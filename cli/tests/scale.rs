@@ -53,6 +53,10 @@ fn send(
         .args(arguments)
         .env("RC_SERVER_URL", sandbox.base_url())
         .env("RC_ACCESS_TOKEN", "sandbox")
+        .env(
+            "XDG_STATE_HOME",
+            concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -106,7 +110,7 @@ fn with_sandbox<T>(builder: SandboxBuilder, test: impl FnOnce(&Sandbox) -> T) ->
 
 #[test]
 fn memory_does_not_grow_with_the_list() {
-    let most: u64 = if large() { 20_000_000 } else { 400_000 };
+    let most: u64 = if large() { 100_000_000 } else { 400_000 };
     let peaks = with_sandbox(Sandbox::builder().discard(true), |sandbox| {
         [most / 10, most].map(|count| {
             let ran = send(sandbox, &["--text", "Hello Team"], move |stdin| {
@@ -165,6 +169,36 @@ fn memory_does_not_grow_with_the_rejects() {
         rejected += 1;
     }
     assert_eq!(rejected, count);
+}
+
+#[test]
+fn four_batches_at_once_keep_to_the_budget() {
+    let count: u64 = if large() { 20_000_000 } else { 400_000 };
+    let messages = (count / 10).to_string();
+    let builder = Sandbox::builder().rate_limit(None).discard(true);
+    let ran = with_sandbox(builder, |sandbox| {
+        let arguments = [
+            "--text",
+            "Hi",
+            "--in-flight",
+            "4",
+            "--max-messages",
+            &messages,
+        ];
+        send(sandbox, &arguments, move |stdin| {
+            for index in 0..count {
+                writeln!(stdin, "{}", number(index)).unwrap();
+            }
+        })
+    });
+    assert_eq!(ran.code, Some(0), "{:?}", ran.out);
+    assert_eq!(summary(&ran)["messages"], json!(count));
+    assert_eq!(summary(&ran)["batches"], json!(10));
+    eprintln!(
+        "{count} recipients, four batches at once: peak {:.1} MiB",
+        mib(ran.peak)
+    );
+    assert!(ran.peak < BUDGET, "{:.1} MiB", mib(ran.peak));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use reqwest::header::{HeaderValue, InvalidHeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::send::client::{Http, transport_failure};
 use crate::send::outcome::{Failure, FailureKind};
+use crate::send::pace::DEFAULT_PENALTY;
 use crate::send::response;
 
 /// Where tokens come from (API guide, JWT flow).
@@ -22,6 +24,11 @@ const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 
 /// The lifetime of a token whose answer states none (API guide: 3600).
 const DEFAULT_LIFETIME_SECONDS: u64 = 3_600;
+
+/// How often the token endpoint is asked in all: after a `429` or `503`, and after what else may pass
+/// (API guide; any other 4xx is final).
+const TRIES_WHEN_BUSY: u32 = 5;
+const TRIES: u32 = 3;
 
 /// Who sends. `Debug` shows nothing secret, and memory that held a secret is overwritten.
 #[derive(Clone)]
@@ -87,8 +94,13 @@ impl Authorizer {
         Self { credentials, token }
     }
 
-    /// The value of the `Authorization` header, good for a batch that is opened now.
-    pub(super) async fn bearer(&self, http: &Http) -> Result<HeaderValue, Failure> {
+    /// The value of the `Authorization` header, good for a batch that is opened now. `waiting` is told how
+    /// long the token endpoint is given before it is asked again.
+    pub(super) async fn bearer(
+        &self,
+        http: &Http,
+        waiting: &(dyn Fn(Duration) + Sync),
+    ) -> Result<HeaderValue, Failure> {
         match &self.credentials.0 {
             Grant::AccessToken(token) => bearer(token),
             Grant::Jwt {
@@ -102,13 +114,64 @@ impl Authorizer {
                 {
                     return Ok(token.header.clone());
                 }
-                let fresh = grant(http, client_id, client_secret, jwt)
-                    .await
-                    .map_err(FailureKind::Authorization)?;
+                let mut tried = 0;
+                let fresh = loop {
+                    let failure = match grant(http, client_id, client_secret, jwt).await {
+                        Ok(fresh) => break fresh,
+                        Err(failure) => failure,
+                    };
+                    tried += 1;
+                    let Some(pause) = pause(&failure, tried, http.timeouts().token_pause) else {
+                        return Err(FailureKind::Authorization(failure).into());
+                    };
+                    waiting(pause);
+                    tokio::time::sleep(pause).await;
+                };
                 Ok(token.insert(fresh).header.clone())
             }
         }
     }
+
+    /// Whether this token is still the one to go with.
+    pub(super) async fn is_good(&self, bearer: &HeaderValue) -> bool {
+        if !self.can_renew() {
+            return true;
+        }
+        let token = self.token.lock().await;
+        let is_good = |token: &Token| token.header == *bearer && Instant::now() < token.renew_at;
+        token.as_ref().is_some_and(is_good)
+    }
+
+    /// Whether a token that was refused can be replaced.
+    pub(super) const fn can_renew(&self) -> bool {
+        matches!(self.credentials.0, Grant::Jwt { .. })
+    }
+
+    /// The API has refused this token: the next one who asks gets a new one. A token that was renewed in the
+    /// meantime stays.
+    pub(super) async fn refuse(&self, refused: &HeaderValue) {
+        let mut token = self.token.lock().await;
+        if token.as_ref().is_some_and(|token| token.header == *refused) {
+            *token = None;
+        }
+    }
+}
+
+/// How long to wait before the token endpoint is asked again, if it is.
+fn pause(failure: &Failure, tried: u32, pause: Duration) -> Option<Duration> {
+    let (tries, wait) = match failure.kind() {
+        FailureKind::Answer(answer) => match answer.status {
+            429 | 503 => (
+                TRIES_WHEN_BUSY,
+                answer.retry_after.unwrap_or(DEFAULT_PENALTY),
+            ),
+            408 | 500.. => (TRIES, pause),
+            _ => return None,
+        },
+        FailureKind::Timeout { .. } | FailureKind::Transport { .. } => (TRIES, pause),
+        _ => return None,
+    };
+    (tried < tries).then_some(wait)
 }
 
 async fn grant(
@@ -129,7 +192,7 @@ async fn grant(
 
     let asked = Instant::now();
     let request = http
-        .post(TOKEN_PATH)
+        .request(Method::POST, TOKEN_PATH, &[])
         .basic_auth(client_id, Some(client_secret.expose_secret()))
         .form(&[
             ("grant_type", GRANT_TYPE),

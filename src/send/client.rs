@@ -1,18 +1,27 @@
 //! The API's HTTP client: where to, as whom, how long to wait.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{Certificate, RequestBuilder, Response, Url, redirect, retry};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, redirect, retry};
 
 use crate::body::{self, BodyWriter};
 use crate::envelope::Dialect;
 use crate::send::auth::{Authorizer, Credentials};
+use crate::send::clock::Clock;
 use crate::send::outcome::{Failure, FailureKind};
+use crate::send::pace::{DEFAULT_PENALTY, Pacer, Ticket};
+use crate::send::response;
 
 /// The API's server, unless told otherwise (API guide).
 pub const DEFAULT_BASE_URL: &str = "https://platform.ringcentral.com";
+
+/// How long an unused connection is kept. Servers close theirs sooner or later, and a request that meets that moment
+/// is lost, or in doubt.
+const IDLE: Duration = Duration::from_secs(15);
 
 /// A client of the API. Uploads go over HTTP/1.1; redirects are never followed, and nothing is repeated
 /// behind the caller's back.
@@ -39,6 +48,7 @@ pub(super) struct Timeouts {
     pub(super) connect: Duration,
     pub(super) stall: Duration,
     pub(super) response: Duration,
+    pub(super) token_pause: Duration,
 }
 
 /// Why a [`Client`] cannot be built.
@@ -87,6 +97,7 @@ impl Client {
                 connect: Duration::from_secs(10),
                 stall: Duration::from_secs(60),
                 response: Duration::from_secs(120),
+                token_pause: Duration::from_secs(10),
             },
             ca_bundle: None,
             user_agent: concat!("batchcast/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -97,22 +108,119 @@ impl Client {
         self.http.timeouts
     }
 
-    /// Makes sure of a token, opens a request for a batch, and gives its body to write.
+    /// Whether a token that was refused can be replaced.
+    pub(super) const fn can_renew(&self) -> bool {
+        self.authorizer.can_renew()
+    }
+
+    /// The API has refused this token: the next request goes with a new one.
+    pub(super) async fn refuse(&self, bearer: &HeaderValue) {
+        self.authorizer.refuse(bearer).await;
+    }
+
+    /// The server's clock, as far as its answers have shown it.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.http.clock
+    }
+
+    /// Makes sure of a token, waits until a request may leave, opens one for a batch, and gives its body to
+    /// write. A body of known `length` goes out with a `Content-Length`, any other in chunks.
     pub(super) async fn open_batch(
         &self,
         dialect: Dialect,
-    ) -> Result<(BodyWriter, impl Future<Output = Answer> + Send + use<>), Failure> {
-        let bearer = self.authorizer.bearer(&self.http).await?;
+        length: Option<u64>,
+        waiting: Waiting<'_>,
+    ) -> Result<OpenBatch, Failure> {
+        let (bearer, ticket) = self.admission(waiting).await?;
         let (writer, stream) = body::channel();
+        let mut request = self
+            .http
+            .request(Method::POST, dialect.batches_path(), &[])
+            .header(AUTHORIZATION, bearer.clone())
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(length) = length {
+            request = request.header(CONTENT_LENGTH, length);
+        }
+        let request = request.body(reqwest::Body::wrap_stream(stream));
+        let answer = self.http.send(request, ticket);
+        Ok(OpenBatch {
+            writer,
+            answer: Box::pin(answer),
+            bearer,
+        })
+    }
+
+    /// Asks for something, with the same care. Any answer but success is a failure.
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        waiting: Waiting<'_>,
+    ) -> Result<Response, (Failure, Option<HeaderValue>)> {
+        let step = "asking the server";
+        let admission = self.admission(waiting).await;
+        let (bearer, ticket) = admission.map_err(|failure| (failure, None))?;
         let request = self
             .http
-            .post(dialect.batches_path())
-            .header(AUTHORIZATION, bearer)
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json")
-            .body(reqwest::Body::wrap_stream(stream));
-        Ok((writer, request.send()))
+            .request(Method::GET, path, query)
+            .header(AUTHORIZATION, bearer.clone());
+        let limit = self.http.timeouts.response;
+        let failure = match tokio::time::timeout(limit, self.http.send(request, ticket)).await {
+            Ok(Ok(response)) if response.status().is_success() => return Ok(response),
+            Ok(Ok(response)) => FailureKind::Answer(response::read_error(response).await).into(),
+            Ok(Err(error)) => transport_failure(step, error),
+            Err(_) => FailureKind::Timeout { step, limit }.into(),
+        };
+        Err((failure, Some(bearer)))
     }
+
+    /// A token and the moment: returns when a request may leave with this token.
+    async fn admission(&self, waiting: Waiting<'_>) -> Result<(HeaderValue, Ticket), Failure> {
+        let pacer = &self.http.pacer;
+        let limited = |wait| waiting(WaitingFor::RateLimit, wait);
+        loop {
+            // In a penalty interval no token is asked for either.
+            pacer.penalty_over(limited).await;
+            let renewing = |wait| waiting(WaitingFor::Token, wait);
+            let bearer = self.authorizer.bearer(&self.http, &renewing).await?;
+            let mut waited = false;
+            let ticket = pacer
+                .ready(|wait| {
+                    waited = true;
+                    limited(wait);
+                })
+                .await;
+            // After a long wait it may be another one.
+            if !waited || self.authorizer.is_good(&bearer).await {
+                return Ok((bearer, ticket));
+            }
+        }
+    }
+}
+
+/// Who is told that a request has to wait, for what, and how long.
+pub(super) type Waiting<'a> = &'a (dyn Fn(WaitingFor, Duration) + Send + Sync);
+
+/// What a sender waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitingFor {
+    /// The API's rate limit: nothing is sent in the meantime.
+    RateLimit,
+    /// A token: its endpoint could not give one.
+    Token,
+    /// Another try of a batch that failed in passing.
+    Retry,
+    /// A batch in doubt to appear in the API's list of batches.
+    Doubt,
+}
+
+/// A request for a batch, whose body is to be written.
+pub(super) struct OpenBatch {
+    pub(super) writer: BodyWriter,
+    pub(super) answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    /// What it goes with, to be told if it is refused.
+    pub(super) bearer: HeaderValue,
 }
 
 /// What comes of a request.
@@ -138,6 +246,13 @@ impl ClientBuilder {
         self
     }
 
+    /// How long to wait before the token endpoint is asked again, if it does not say. 10 s unless told
+    /// otherwise (API guide); it is asked three times.
+    pub fn token_pause(mut self, pause: Duration) -> Self {
+        self.timeouts.token_pause = pause;
+        self
+    }
+
     /// Trusts the CA certificates in this PEM bundle, and not those of the machine.
     pub fn ca_bundle(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_bundle = Some(pem.into());
@@ -160,6 +275,7 @@ impl ClientBuilder {
             .user_agent(self.user_agent)
             .connect_timeout(self.timeouts.connect)
             .http1_only()
+            .pool_idle_timeout(IDLE)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false);
@@ -192,6 +308,8 @@ impl ClientBuilder {
                 client,
                 base: base.url,
                 timeouts: self.timeouts,
+                pacer: Arc::default(),
+                clock: Arc::default(),
             },
             authorizer: Authorizer::new(self.credentials),
         })
@@ -232,15 +350,46 @@ pub(super) struct Http {
     client: reqwest::Client,
     base: Url,
     timeouts: Timeouts,
+    pacer: Arc<Pacer>,
+    clock: Arc<Clock>,
 }
 
 impl Http {
-    pub(super) fn post(&self, path: &str) -> RequestBuilder {
+    pub(super) fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> RequestBuilder {
         let mut url = self.base.clone();
         let below = url.path().trim_end_matches('/');
         let path = format!("{below}{path}");
         url.set_path(&path);
-        self.client.post(url)
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.client
+            .request(method, url)
+            .header(ACCEPT, "application/json")
+    }
+
+    /// Sends a request that may leave now, and learns from its answer what is to be known for the next.
+    fn send(
+        &self,
+        request: RequestBuilder,
+        ticket: Ticket,
+    ) -> impl Future<Output = Answer> + Send + use<> {
+        let (pacer, clock) = (Arc::clone(&self.pacer), Arc::clone(&self.clock));
+        async move {
+            let response = request.send().await?;
+            let headers = response.headers();
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                pacer.penalty(response::retry_after(headers).unwrap_or(DEFAULT_PENALTY));
+            }
+            ticket.answered(headers);
+            clock.learn(headers);
+            Ok(response)
+        }
     }
 
     pub(super) const fn timeouts(&self) -> Timeouts {

@@ -1,48 +1,93 @@
 //! Sending: from an input, or a stream of messages, to receipts.
 //!
-//! A [`Sender`] reads its input, encodes it into batches, and posts them one after the other, in
-//! constant memory. It never repeats a batch by itself. When a batch fails it stops, and its
-//! [`Report`] says which records were accepted, which are in doubt, and which were not sent.
+//! A [`Sender`] reads its input, encodes it into batches, and posts them in constant memory. What fails in passing
+//! it tries again, and it never sends a batch again that may have been accepted. With a [`Journal`] nothing is
+//! forgotten when it stops, however that comes about: the run is gone on with by [`Sender::resume`].
 //!
-//! What became of a batch is decided by when it failed, see [`Outcome`]:
+//! # What happened
 //!
-//! | last bytes released | answer | outcome |
+//! What became of an attempt to send a batch is decided by when it failed. Until its last bytes, the tail `]}`,
+//! have left, the server has no whole request: by HTTP the message is incomplete, and as JSON it does not parse. So
+//! the tail is held back until everything else has been taken, no answer has come, and the journal says on
+//! disk that the batch is committed.
+//!
+//! | tail released | answer | [`Outcome`] |
 //! |---|---|---|
+//! | no, nothing has left | none | [`NotSent`](Outcome::NotSent): nobody got a message |
 //! | no | any, or none | [`Incomplete`](Outcome::Incomplete): nobody got a message |
 //! | yes | 2xx with a receipt | [`Accepted`](Outcome::Accepted) |
 //! | yes | 3xx, 4xx | [`Refused`](Outcome::Refused): nobody got a message |
 //! | yes | 5xx, 2xx without a receipt, none | [`InDoubt`](Outcome::InDoubt): the messages may be on their way |
+//!
+//! # What is done about it
+//!
+//! | outcome | cause | action |
+//! |---|---|---|
+//! | accepted | | go on |
+//! | not sent, incomplete, refused | no connection, lost connection, stall, 408, 5xx, 2xx before the tail | wait for `Retry-After`, else 2 s doubling to 60 s, and try again; after 5 tries stop ([`Retry`]) |
+//! | | 401 | get a new token and try again, once; then stop |
+//! | | 411 | try again with a `Content-Length`, and keep to that |
+//! | | 413 | split the batch in halves, and keep to the smaller limit; stop if it has one message |
+//! | | 429 | send nothing for `Retry-After`, else 30 s, and try again |
+//! | | 3xx, other 4xx | stop |
+//! | | no token | the token endpoint was asked again by its own rules: stop |
+//! | in doubt | | look for it in the API's list of batches ([`Reconciliation`]): found is accepted; not found after a grace period is decided by the [`DoubtPolicy`] |
+//!
+//! A stop is the same as an interruption: nothing new is begun, what is not committed is given up, and what is
+//! committed is waited for.
+//!
+//! [`Journal`]: crate::journal::Journal
 
 mod auth;
+mod blocking;
 mod client;
+mod clock;
+mod coverage;
+mod delivery;
+mod event;
+mod ledger;
 mod origins;
 mod outcome;
+mod pace;
+mod policy;
 mod pump;
+mod reconcile;
+mod replay;
+mod resplit;
 mod response;
+mod run;
+mod source;
 mod upload;
 
 use std::fmt;
 use std::io::{self, Read};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 use futures::Stream;
-use tokio::sync::mpsc;
 
 pub use self::auth::Credentials;
-pub use self::client::{Client, ClientBuilder, ClientError, DEFAULT_BASE_URL};
+pub use self::client::{Client, ClientBuilder, ClientError, DEFAULT_BASE_URL, WaitingFor};
+use self::event::Handler;
+pub use self::event::{Event, Progress};
 pub use self::outcome::{
     ApiError, ApiErrorDetail, Failure, FailureKind, Origin, Outcome, Receipt, Reject, Report,
     Stopped,
 };
-use self::pump::{End, Feed, Opened, Part};
-use self::upload::Upload;
-use crate::encode::{Batch, Limits, Splitter};
+pub use self::policy::{DoubtPolicy, Retry};
+use self::pump::Pauses;
+pub use self::reconcile::Reconciliation;
+use self::run::Run;
+use crate::encode::Limits;
 use crate::envelope::Envelope;
-use crate::input::{Invalid, Parser};
+use crate::input::Parser;
+use crate::journal::{Journal, State};
 use crate::message::Message;
+pub use crate::spool::Spool;
+
+/// How often a body is kept alive while its input pauses: servers give up a request of which they have not
+/// seen a byte for 60 s (nginx's `client_body_timeout`).
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Sends a list, in as many batches as there must be.
 ///
@@ -73,6 +118,12 @@ pub struct Sender {
     on_invalid: OnInvalid,
     handler: Handler,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+    journal: Option<(Journal, Option<Box<State>>)>,
+    spool: Spool,
+    in_flight: usize,
+    retry: Retry,
+    reconciliation: Reconciliation,
+    pauses: Pauses,
 }
 
 /// What to do about a record that cannot be sent.
@@ -83,44 +134,6 @@ pub enum OnInvalid {
     Skip,
     /// Report it, and stop. Batches before it that are complete are sent.
     Stop,
-}
-
-/// What a sender tells while it works.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// A request for this batch is being opened.
-    Opened {
-        /// The batch's number in the run, from 1.
-        batch: u64,
-    },
-    /// More bytes were handed over to the connection.
-    Progress(Progress),
-    /// A record cannot be sent. It is told ahead of the batch it would have been in.
-    Invalid(&'a Invalid<'a>),
-    /// The last bytes of this batch were released: it counts now, unless the API refuses it.
-    Committed {
-        /// The batch's number in the run, from 1.
-        batch: u64,
-    },
-    /// The API took a batch, but not this message of it. Told before the batch is said to be accepted.
-    Rejected(&'a Reject),
-    /// The API took a batch.
-    Accepted(&'a Receipt),
-}
-
-/// How far a send has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Progress {
-    /// The number of the batch that is on its way, from 1.
-    pub batch: u64,
-    /// How many messages were handed over, in all batches.
-    pub messages: u64,
-    /// How many bytes of bodies were handed over, in all batches.
-    pub bytes: u64,
-    /// How many bytes of the input they were made of; 0 for a stream of messages. It grows by blocks.
-    pub input_bytes: u64,
 }
 
 impl Sender {
@@ -134,7 +147,67 @@ impl Sender {
             on_invalid: OnInvalid::default(),
             handler: Handler::new(|_| Ok(())),
             stop: Box::pin(std::future::pending()),
+            journal: None,
+            spool: Spool::default(),
+            in_flight: 1,
+            retry: Retry::default(),
+            reconciliation: Reconciliation::default(),
+            pauses: Pauses {
+                keep_alive: KEEP_ALIVE,
+                linger: None,
+            },
         }
+    }
+
+    /// Writes what is sent to a new journal, so that the run can be resumed.
+    pub fn journal(mut self, journal: Journal) -> Self {
+        self.journal = Some((journal, None));
+        self
+    }
+
+    /// Goes on with the run of this journal, which was opened with this state. The sender has to be told the
+    /// same envelope and limits as then, and given the same input, from its beginning: what was accepted is passed
+    /// over, what is in doubt is looked for, and all else is sent.
+    pub fn resume(mut self, journal: Journal, state: State) -> Self {
+        self.journal = Some((journal, Some(Box::new(state))));
+        self
+    }
+
+    /// Where bodies are kept while they are in flight, to be sent again.
+    pub fn spool(mut self, spool: Spool) -> Self {
+        self.spool = spool;
+        self
+    }
+
+    /// How many batches may be on their way at once, in their order; at least one. 1 unless told otherwise.
+    /// Memory grows by about 3 MiB for each, and the spool by one body.
+    pub fn in_flight(mut self, batches: usize) -> Self {
+        self.in_flight = batches.max(1);
+        self
+    }
+
+    /// How often, and after which pauses, to try again what failed in passing.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// What to do about a batch that is in doubt.
+    pub fn reconciliation(mut self, reconciliation: Reconciliation) -> Self {
+        self.reconciliation = reconciliation;
+        self
+    }
+
+    /// How often to keep a body alive with a byte of whitespace while its input pauses. 20 s unless told otherwise.
+    pub fn keep_alive(mut self, interval: Duration) -> Self {
+        self.pauses.keep_alive = interval;
+        self
+    }
+
+    /// Closes a batch when its input has paused for so long, instead of keeping it open.
+    pub fn linger(mut self, pause: Duration) -> Self {
+        self.pauses.linger = Some(pause);
+        self
     }
 
     /// How large a batch may become.
@@ -188,20 +261,8 @@ impl Sender {
         input: impl Read + Send + 'static,
         parser: Parser,
     ) -> Result<Report, Stopped> {
-        let mut run = Run::new(self);
-        let feed = match run.feed() {
-            Ok(feed) => feed,
-            Err(failure) => return run.end(Err(failure)),
-        };
-        let (parts, encoder) = pump::spawn(feed, input, parser);
-        let result = run.drive(parts).await;
-        if matches!(result, Err(Ended::WithoutWord)) {
-            // It has not come to its end, and has not said why: it panicked.
-            if let Err(panic) = encoder.join() {
-                std::panic::resume_unwind(panic);
-            }
-        }
-        run.end(result.map_err(Ended::into_failure))
+        let (run, feed) = Run::new(self)?;
+        run.input(feed, input, parser).await
     }
 
     /// Sends the messages of a stream.
@@ -217,22 +278,8 @@ impl Sender {
         self,
         messages: impl Stream<Item = Message<'m>>,
     ) -> Result<Report, Stopped> {
-        let mut run = Run::new(self);
-        let feed = match run.feed() {
-            Ok(feed) => feed,
-            Err(failure) => return run.end(Err(failure)),
-        };
-        let (sender, parts) = mpsc::channel(1);
-        let mut fed = std::pin::pin!(pump::feed_stream(feed, messages, sender));
-        let result = {
-            let mut driven = std::pin::pin!(run.drive(parts));
-            tokio::select! {
-                biased;
-                result = &mut driven => result,
-                () = &mut fed => driven.await,
-            }
-        };
-        run.end(result.map_err(Ended::into_failure))
+        let (run, feed) = Run::new(self)?;
+        run.stream(feed, messages).await
     }
 }
 
@@ -243,245 +290,5 @@ impl fmt::Debug for Sender {
             .field("limits", &self.limits)
             .field("on_invalid", &self.on_invalid)
             .finish_non_exhaustive()
-    }
-}
-
-/// Whom to tell what happens, and a count of what only it is told.
-#[derive(Clone)]
-struct Handler {
-    call: Arc<dyn Fn(Event<'_>) -> io::Result<()> + Send + Sync>,
-    invalid: Arc<AtomicU64>,
-}
-
-impl Handler {
-    fn new(call: impl Fn(Event<'_>) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        Self {
-            call: Arc::new(call),
-            invalid: Arc::default(),
-        }
-    }
-
-    fn call(&self, event: Event<'_>) -> Result<(), Failure> {
-        (self.call)(event).map_err(|error| FailureKind::Handler(error).into())
-    }
-
-    fn invalid(&self, invalid: &Invalid<'_>) -> Result<(), Failure> {
-        self.invalid.fetch_add(1, Ordering::Relaxed);
-        self.call(Event::Invalid(invalid))
-    }
-}
-
-/// A send under way.
-struct Run {
-    sender: Sender,
-    report: Report,
-    started: Instant,
-}
-
-/// Why a run does not go on.
-enum Ended {
-    Failed(Failure),
-    /// The parts ended without [`Part::Finished`] or [`Part::Failed`].
-    WithoutWord,
-}
-
-impl Ended {
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Failed(failure) => failure,
-            Self::WithoutWord => FailureKind::Interrupted.into(),
-        }
-    }
-}
-
-impl<F: Into<Failure>> From<F> for Ended {
-    fn from(failure: F) -> Self {
-        Self::Failed(failure.into())
-    }
-}
-
-impl Run {
-    fn new(sender: Sender) -> Self {
-        Self {
-            sender,
-            report: Report::default(),
-            started: Instant::now(),
-        }
-    }
-
-    fn feed(&self) -> Result<Feed, Failure> {
-        let sender = &self.sender;
-        let splitter = Splitter::new(&sender.envelope, sender.limits)
-            .map_err(FailureKind::Input)?
-            .with_chunk_bytes(sender.chunk_bytes);
-        Ok(Feed::new(
-            splitter,
-            sender.on_invalid,
-            sender.handler.clone(),
-        ))
-    }
-
-    fn end(mut self, result: Result<(), Failure>) -> Result<Report, Stopped> {
-        self.report.elapsed = self.started.elapsed();
-        self.report.invalid = self.sender.handler.invalid.load(Ordering::Relaxed);
-        match result {
-            Ok(()) => Ok(self.report),
-            Err(failure) => Err(Stopped {
-                report: Box::new(self.report),
-                failure,
-            }),
-        }
-    }
-
-    /// Sends the parts until the input has ended.
-    async fn drive(&mut self, mut parts: mpsc::Receiver<Part>) -> Result<(), Ended> {
-        loop {
-            let part = tokio::select! {
-                biased;
-                () = &mut self.sender.stop => Part::Failed(FailureKind::Interrupted.into()),
-                part = parts.recv() => part.ok_or(Ended::WithoutWord)?,
-            };
-            match part {
-                Part::Finished => return Ok(()),
-                Part::Failed(failure) => {
-                    let last = self.report.accepted.as_ref();
-                    self.report.not_sent_from = Some(last.map_or(1, |range| range.end() + 1));
-                    return Err(failure.into());
-                }
-                part => self.batch(part, &mut parts).await?,
-            }
-        }
-    }
-
-    /// Sends one batch, whose first part is `part`.
-    async fn batch(&mut self, part: Part, parts: &mut mpsc::Receiver<Part>) -> Result<(), Ended> {
-        let opened = match &part {
-            Part::Chunk(opened, ..) => *opened,
-            Part::End(end) => Opened::from(end.closed.batch),
-            Part::Finished | Part::Failed(_) => return Err(Ended::WithoutWord),
-        };
-        let (committed, end) = match self.upload(opened, part, parts).await {
-            Ok(committed) => committed,
-            Err(ended) => {
-                self.report.failed_batch = Some(opened.number);
-                self.report.not_sent_from = Some(opened.first.record);
-                return Err(ended);
-            }
-        };
-
-        let handler = self.sender.handler.clone();
-        let batch = end.closed.batch;
-        // A handler that fails now must not keep the answer from being waited for.
-        let told = handler
-            .call(Event::Committed {
-                batch: batch.number,
-            })
-            .and_then(|()| handler.call(Event::Progress(end.progress)));
-        let settled = committed.settle(batch, end.origins, &handler).await;
-        self.count(batch, settled.outcome)?;
-        settled.handled.and(told).map_err(|failure| {
-            self.report.not_sent_from = Some(batch.last.record + 1);
-            failure.into()
-        })
-    }
-
-    /// Uploads a batch up to, and with, its last bytes.
-    async fn upload(
-        &mut self,
-        opened: Opened,
-        mut part: Part,
-        parts: &mut mpsc::Receiver<Part>,
-    ) -> Result<(upload::Committed, End), Ended> {
-        let Sender {
-            client,
-            envelope,
-            handler,
-            stop,
-            ..
-        } = &mut self.sender;
-        let batch = opened.number;
-        handler.call(Event::Opened { batch })?;
-        let mut upload = tokio::select! {
-            biased;
-            () = &mut *stop => return Err(FailureKind::Interrupted.into()),
-            upload = Upload::open(client, envelope.dialect()) => upload?,
-        };
-        loop {
-            match part {
-                Part::Chunk(_, bytes, progress) => {
-                    tokio::select! {
-                        biased;
-                        () = &mut *stop => return Err(FailureKind::Interrupted.into()),
-                        written = upload.write(bytes) => written?,
-                    }
-                    handler.call(Event::Progress(progress))?;
-                }
-                Part::End(mut end) => {
-                    let rest = std::mem::take(&mut end.closed.rest);
-                    let tail = end.closed.tail.clone();
-                    let commit = async {
-                        upload.write(rest).await?;
-                        upload.commit(tail).await
-                    };
-                    return tokio::select! {
-                        biased;
-                        () = &mut *stop => Err(FailureKind::Interrupted.into()),
-                        committed = commit => Ok((committed?, *end)),
-                    };
-                }
-                Part::Failed(failure) => return Err(failure.into()),
-                Part::Finished => return Err(Ended::WithoutWord),
-            }
-            part = tokio::select! {
-                biased;
-                () = &mut *stop => return Err(FailureKind::Interrupted.into()),
-                part = upload.unless_answered(parts.recv()) => part?.ok_or(Ended::WithoutWord)?,
-            };
-        }
-    }
-
-    /// Enters what became of a committed batch into the report.
-    fn count(&mut self, batch: Batch, outcome: Outcome) -> Result<(), Ended> {
-        let report = &mut self.report;
-        let records = batch.first.record..=batch.last.record;
-        let failure = match outcome {
-            Outcome::Accepted(receipt) => {
-                report.batches += 1;
-                report.messages += batch.messages;
-                report.bytes += batch.bytes;
-                report.rejected += receipt.rejected;
-                report.unplaced += receipt.unplaced;
-                let first = report
-                    .accepted
-                    .as_ref()
-                    .map_or(*records.start(), |r| *r.start());
-                report.accepted = Some(first..=*records.end());
-                if let Err(failure) = self.sender.handler.call(Event::Accepted(&receipt)) {
-                    self.report.not_sent_from = Some(records.end() + 1);
-                    return Err(failure.into());
-                }
-                return Ok(());
-            }
-            Outcome::Refused(failure) | Outcome::Incomplete(failure) => {
-                report.not_sent_from = Some(*records.start());
-                failure
-            }
-            Outcome::InDoubt(failure) => {
-                report.not_sent_from = Some(records.end() + 1);
-                report.in_doubt = Some(records);
-                failure
-            }
-        };
-        report.failed_batch = Some(batch.number);
-        Err(failure.into())
-    }
-}
-
-impl From<Batch> for Opened {
-    fn from(batch: Batch) -> Self {
-        Self {
-            number: batch.number,
-            first: batch.first,
-        }
     }
 }

@@ -6,6 +6,8 @@
 //! indexes do not fit: of rejects at a wrong index 255 in 256 are found out. The largest batch of bare numbers takes
 //! 2 MiB, all of the messages' numbers would take 16.
 
+use bytes::Bytes;
+
 use crate::message::{Message, PhoneNumber};
 use crate::send::outcome::Origin;
 
@@ -76,28 +78,25 @@ impl Origins {
         }
     }
 
-    /// Whether there is none yet.
-    #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
-        self.marks.is_empty()
-    }
-
     /// Ends the adding, and begins looking up.
     pub(super) fn lookup(mut self) -> Lookup {
         self.close_run();
         Lookup {
-            runs: self.runs,
-            marks: self.marks,
+            runs: self.runs.into(),
+            marks: self.marks.into(),
+            before: 0,
             cursor: Cursor::default(),
         }
     }
 }
 
-/// Finds origins by a message's index. Quick if the indexes ascend, right in any case.
-#[derive(Debug)]
+/// Finds origins by a message's index. Quick if the indexes ascend, right in any case. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct Lookup {
-    runs: Vec<u8>,
-    marks: Vec<u8>,
+    runs: Bytes,
+    marks: Bytes,
+    /// How many messages stand before index 1: those of other parts of a batch that was split.
+    before: u64,
     cursor: Cursor,
 }
 
@@ -117,11 +116,17 @@ struct Cursor {
 impl Lookup {
     /// Where message number `index` (from 1) came from, if that is one to `number`.
     pub(super) fn find(&mut self, index: u64, number: &str) -> Option<Origin> {
-        let index = index.checked_sub(1)?;
-        let known = *self.marks.get(usize::try_from(index).ok()?)?;
+        let at = self.before.checked_add(index.checked_sub(1)?)?;
+        let known = *self.marks.get(usize::try_from(at).ok()?)?;
         if mark(PhoneNumber::parse(number).ok()?) != known {
             return None;
         }
+        self.origin(index)
+    }
+
+    /// Where message number `index` (from 1) came from.
+    pub(super) fn origin(&mut self, index: u64) -> Option<Origin> {
+        let index = self.before.checked_add(index.checked_sub(1)?)?;
         if index < self.cursor.first {
             self.cursor = Cursor::default();
         }
@@ -136,6 +141,14 @@ impl Lookup {
                 line => line + into,
             },
         })
+    }
+
+    /// The same for what stands behind the first `messages`.
+    pub(super) fn behind(&self, messages: u64) -> Self {
+        Self {
+            before: self.before + messages,
+            ..self.clone()
+        }
     }
 
     fn advance(&mut self) -> Option<()> {

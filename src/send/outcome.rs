@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use crate::encode::Batch;
 use crate::error::Error;
+use crate::journal::JournalError;
+use crate::send::policy;
 
-/// What became of one batch that was opened.
+/// What became of one attempt to send a batch. The table is in [`send`](super).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Outcome {
+    /// Nothing of it left: there was no token, no connection, or it was given up before. Nobody got a message.
+    NotSent(Failure),
     /// The API took it (2xx), and said what it rejected.
     Accepted(Receipt),
     /// The API refused the whole batch after it had all of it (3xx, 4xx). Nobody got a message.
@@ -44,6 +48,9 @@ pub struct Receipt {
     /// How many of these could not be told where they came from: the API's index names another number
     /// than it says, or none. See [`Reject::origin`].
     pub unplaced: u64,
+    /// It was found in the API's list of batches, after there had been no answer. What the API rejected of it
+    /// is unknown then: it says so only once.
+    pub found: bool,
     /// From the first byte of the request to the end of the answer.
     pub elapsed: Duration,
 }
@@ -87,7 +94,7 @@ pub struct Origin {
     pub line: u64,
 }
 
-/// What a send has done.
+/// What a send has done; with a journal, what the whole run has done until now, in all its processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -101,13 +108,21 @@ pub struct Report {
     pub rejected: u64,
     /// How many of the rejected ones could not be told where they came from ([`Receipt::unplaced`]).
     pub unplaced: u64,
+    /// How many of the batches were [found](Receipt::found): what was rejected of them is unknown.
+    pub found: u64,
     /// How many records were invalid and passed over, anywhere in what was read.
     pub invalid: u64,
-    /// The first and the last record whose messages the API accepted. Records between them that were
+    /// How many of the batches had been accepted by an earlier process of this run.
+    pub replayed: u64,
+    /// The records whose messages the API accepted, as ranges in ascending order. Records in them that were
     /// invalid or rejected were reported one by one.
-    pub accepted: Option<RangeInclusive<u64>>,
-    /// The records of the batch that is in doubt: their messages may be on their way.
-    pub in_doubt: Option<RangeInclusive<u64>>,
+    pub accepted: Vec<RangeInclusive<u64>>,
+    /// The records of batches that are in doubt: their messages may be on their way.
+    pub in_doubt: Vec<RangeInclusive<u64>>,
+    /// The records of batches that were in doubt and, by [`DoubtPolicy::Skip`](super::DoubtPolicy::Skip), were left so.
+    pub skipped: Vec<RangeInclusive<u64>>,
+    /// Records that were not sent, though later ones were or may have been.
+    pub not_sent: Vec<RangeInclusive<u64>>,
     /// The first record from which on nothing was sent; `None` if everything was.
     pub not_sent_from: Option<u64>,
     /// The number of the batch that failed.
@@ -125,6 +140,15 @@ pub struct Stopped {
     pub report: Box<Report>,
     /// Why it stopped.
     pub failure: Failure,
+}
+
+impl Stopped {
+    /// Whether the run can be gone on with as it is, later. Otherwise something has to be put right first: the list,
+    /// the credentials, what the API found wrong.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        policy::is_passing(&self.failure)
+    }
 }
 
 impl fmt::Display for Stopped {
@@ -197,6 +221,26 @@ pub enum FailureKind {
         step: &'static str,
         /// The cause, with what caused it.
         reason: String,
+    },
+    /// The journal cannot be written. Nothing is sent that could not be written there before.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A batch cannot be kept to be sent again, such as on a full disk.
+    #[error("the batch cannot be kept on disk while it is sent: {0}")]
+    Spool(io::Error),
+    /// What is sent now is not what the journal says was sent until now.
+    #[error("{0}")]
+    Changed(String),
+    /// An earlier process committed a batch, and ended before it saw what became of it.
+    #[error("an earlier process ended before it saw the answer")]
+    Unseen,
+    /// A batch is in doubt, and the API's list of batches does not tell.
+    #[error("{failure}; {why}")]
+    Unclear {
+        /// Why it is in doubt.
+        failure: String,
+        /// Why the list does not tell.
+        why: String,
     },
     /// Nothing moved for too long.
     #[error("{step}: nothing happened for {} s", limit.as_secs_f32())]

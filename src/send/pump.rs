@@ -10,21 +10,26 @@
 //! what it has, and a recipient that was written to a pipe is not kept back by the next that was not.
 
 use std::io::Read;
-use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{
+    Receiver, RecvError, RecvTimeoutError, SyncSender, TryRecvError, sync_channel,
+};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 
-use crate::encode::{ClosedBatch, Push, Splitter};
+use crate::encode::{Batch, ClosedBatch, Limits, Push, Splitter};
 use crate::error::Error;
 use crate::input::{Block, Blocks, Invalid, Parse, Parser, Record, Records};
 use crate::message::Message;
 use crate::position::Position;
 use crate::send::origins::Origins;
 use crate::send::outcome::{Failure, FailureKind};
+use crate::send::replay::{Planned, Replay};
 use crate::send::{Handler, OnInvalid, Progress};
 
 /// How many parts may wait for the sender.
@@ -32,13 +37,18 @@ const PARTS: usize = 4;
 /// How many blocks of the input there are: one being read, one waiting, one being parsed.
 const BLOCKS: usize = 3;
 
+/// What keeps a body alive while its input pauses: whitespace between two entries (RFC 8259, 2).
+const KEEP_ALIVE: Bytes = Bytes::from_static(b" ");
+
 /// What the sender gets of the input, in its order.
 #[derive(Debug)]
 pub(super) enum Part {
     /// The next bytes of a batch's body. The first ones open the batch.
     Chunk(Opened, Bytes, Progress),
     /// The last bytes of a batch's body, and what it was.
-    End(Box<End>),
+    End(Opened, Box<End>),
+    /// A batch that an earlier process has settled, encoded again, and found to be the same.
+    Settled(Opened, Box<Batch>, Progress),
     /// The input has ended, and all of it was handed on.
     Finished,
     /// The input cannot be gone on with.
@@ -49,7 +59,11 @@ pub(super) enum Part {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Opened {
     pub(super) number: u64,
+    /// Its place in the input's order of batches, from 0.
+    pub(super) place: u64,
     pub(super) first: Position,
+    /// An earlier process committed it then, and does not know what became of it.
+    pub(super) committed: Option<SystemTime>,
 }
 
 /// A batch that is complete.
@@ -60,32 +74,134 @@ pub(super) struct End {
     pub(super) progress: Progress,
 }
 
+/// What the tasks of a sender tell its encoder.
+#[derive(Debug)]
+pub(super) struct Signals {
+    /// The number that the next new batch gets.
+    pub(super) next_number: AtomicU64,
+    /// The largest body that the server has not refused, in bytes.
+    pub(super) max_bytes: AtomicU64,
+}
+
+/// What to do while an input pauses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pauses {
+    /// Whitespace is written that often.
+    pub(super) keep_alive: Duration,
+    /// After that long the batch is closed.
+    pub(super) linger: Option<Duration>,
+}
+
 /// Makes parts of messages; knows nothing of threads.
 pub(super) struct Feed {
     splitter: Splitter,
+    limits: Limits,
     origins: Origins,
     on_invalid: OnInvalid,
     handler: Handler,
-    /// Where the open batch begins.
-    first: Position,
+    signals: Arc<Signals>,
+    pub(super) pauses: Pauses,
+    replay: Replay,
+    /// The batch of the journal that is being encoded again.
+    replaying: Option<Planned>,
+    /// The record from which on `replay` or `replaying` has to be looked at.
+    boundary: u64,
+    open: Option<Opened>,
+    /// Bytes of the open batch were handed on.
+    has_begun: bool,
+    next_place: u64,
     progress: Progress,
 }
 
 impl Feed {
-    pub(super) fn new(splitter: Splitter, on_invalid: OnInvalid, handler: Handler) -> Self {
+    pub(super) fn new(
+        splitter: Splitter,
+        limits: Limits,
+        on_invalid: OnInvalid,
+        handler: Handler,
+        signals: Arc<Signals>,
+        pauses: Pauses,
+        replay: Replay,
+    ) -> Self {
         Self {
             splitter,
+            limits,
             origins: Origins::default(),
             on_invalid,
             handler,
-            first: Position::default(),
+            signals,
+            pauses,
+            boundary: replay.next_first().unwrap_or(u64::MAX),
+            replay,
+            replaying: None,
+            open: None,
+            has_begun: false,
+            next_place: 0,
             progress: Progress::default(),
         }
+    }
+
+    /// What has to be handed on before the message of `record` can be taken; to be asked until there is nothing.
+    #[inline]
+    fn before(&mut self, record: u64) -> Result<Option<Part>, Failure> {
+        if record < self.boundary {
+            return Ok(None);
+        }
+        self.at_boundary(record)
+    }
+
+    #[cold]
+    fn at_boundary(&mut self, record: u64) -> Result<Option<Part>, Failure> {
+        if let Some(planned) = self.replaying {
+            // `before` is not asked between the first and the last record of a batch.
+            debug_assert!(record > planned.batch.last.record);
+            return self.end_of_replayed();
+        }
+        if let Some(closed) = self.splitter.close_batch() {
+            return Ok(Some(self.end(closed)));
+        }
+        let Some(planned) = self.replay.take() else {
+            self.boundary = u64::MAX;
+            return Ok(None);
+        };
+        if record != planned.batch.first.record {
+            return Err(planned.changed());
+        }
+        self.splitter.set_limits(self.limits);
+        self.boundary = planned.batch.last.record.saturating_add(1);
+        self.replaying = Some(planned);
+        Ok(None)
+    }
+
+    /// Ends the batch of the journal that was encoded again.
+    fn end_of_replayed(&mut self) -> Result<Option<Part>, Failure> {
+        let Some(planned) = self.replaying.take() else {
+            return Ok(None);
+        };
+        self.boundary = self.replay.next_first().unwrap_or(u64::MAX);
+        let Some(mut closed) = self.splitter.close_batch() else {
+            return Err(planned.changed());
+        };
+        planned.check(&closed.batch)?;
+        if planned.in_doubt_since.is_some() {
+            return Ok(Some(self.end(closed)));
+        }
+        closed.batch.number = planned.batch.number;
+        self.origins = Origins::default();
+        self.has_begun = false;
+        Ok(self.open.take().map(|opened| {
+            self.progress.batch = opened.number;
+            self.progress.bytes += closed.batch.bytes;
+            Part::Settled(opened, Box::new(closed.batch), self.progress)
+        }))
     }
 
     /// Takes a message; an error is the message's own, and it is in no batch then.
     #[inline]
     fn message(&mut self, message: &Message<'_>) -> Result<Option<Part>, Error> {
+        if self.open.is_none() {
+            self.use_limits();
+        }
         match self.splitter.push(message)? {
             Push::Buffered => {
                 self.count(message);
@@ -93,52 +209,143 @@ impl Feed {
             }
             Push::Chunk(bytes) => {
                 self.count(message);
-                Ok(Some(self.chunk(bytes)))
+                Ok(self.chunk(bytes))
             }
-            Push::Batch(closed) => {
-                let end = self.end(closed);
-                self.count(message);
-                Ok(Some(end))
-            }
+            Push::Batch(closed) => Ok(Some(self.full(closed, message))),
+        }
+    }
+
+    /// Ends a batch that was full without this message, which is the first of the next.
+    #[cold]
+    fn full(&mut self, closed: ClosedBatch, message: &Message<'_>) -> Part {
+        // A batch of the journal has not become too large unless its messages have become longer.
+        if let Some(planned) = &self.replaying {
+            return Part::Failed(planned.changed());
+        }
+        let end = self.end(closed);
+        self.use_limits();
+        self.count(message);
+        end
+    }
+
+    /// Before a batch is begun: the server may have refused a smaller one in the meantime.
+    #[cold]
+    fn use_limits(&mut self) {
+        if self.replaying.is_none() {
+            let learned = self.signals.max_bytes.load(Ordering::Relaxed);
+            let max_bytes = self.limits.max_bytes().min(learned);
+            self.splitter
+                .set_limits(self.limits.with_max_bytes(max_bytes));
         }
     }
 
     #[inline]
     fn count(&mut self, message: &Message<'_>) {
-        if self.origins.is_empty() {
-            self.first = message.position;
+        if self.open.is_none() {
+            self.begin(message.position);
         }
         self.origins.push(message);
         self.progress.messages += 1;
     }
 
-    fn chunk(&mut self, bytes: Bytes) -> Part {
-        self.progress.bytes += bytes.len() as u64;
-        let number = self.splitter.number();
-        self.progress.batch = number;
-        let first = self.first;
-        Part::Chunk(Opened { number, first }, bytes, self.progress)
+    #[cold]
+    fn begin(&mut self, first: Position) {
+        let (number, committed) = match &self.replaying {
+            Some(planned) => (planned.batch.number, planned.in_doubt_since),
+            None => (
+                self.signals.next_number.fetch_add(1, Ordering::Relaxed),
+                None,
+            ),
+        };
+        self.open = Some(Opened {
+            number,
+            place: self.next_place,
+            first,
+            committed,
+        });
+        self.next_place += 1;
     }
 
-    fn end(&mut self, closed: ClosedBatch) -> Part {
-        self.progress.batch = closed.batch.number;
+    fn chunk(&mut self, bytes: Bytes) -> Option<Part> {
+        if self
+            .replaying
+            .is_some_and(|planned| planned.in_doubt_since.is_none())
+        {
+            return None;
+        }
+        let opened = self.open?;
+        self.has_begun = true;
+        self.progress.bytes += bytes.len() as u64;
+        self.progress.batch = opened.number;
+        Some(Part::Chunk(opened, bytes, self.progress))
+    }
+
+    /// Ends the open batch.
+    fn end(&mut self, mut closed: ClosedBatch) -> Part {
+        let opened = self.open.take().unwrap_or(Opened {
+            number: closed.batch.number,
+            place: self.next_place,
+            first: closed.batch.first,
+            committed: None,
+        });
+        closed.batch.number = opened.number;
+        self.has_begun = false;
+        self.progress.batch = opened.number;
         self.progress.bytes += (closed.rest.len() + closed.tail.len()) as u64;
-        Part::End(Box::new(End {
+        let end = End {
             closed,
             origins: std::mem::take(&mut self.origins),
             progress: self.progress,
-        }))
+        };
+        Part::End(opened, Box::new(end))
     }
 
     /// What is there, for an input that pauses.
     fn flush(&mut self) -> Option<Part> {
         let bytes = self.splitter.flush()?;
-        Some(self.chunk(bytes))
+        self.chunk(bytes)
     }
 
-    fn finish(&mut self) -> Option<Part> {
-        let closed = self.splitter.close_batch()?;
-        Some(self.end(closed))
+    /// What there is to do when an input has paused for so long: keep the body alive, or close the batch.
+    fn paused(&mut self, pause: Duration) -> Option<Part> {
+        if self.replaying.is_some() {
+            return None;
+        }
+        if self.pauses.linger.is_some_and(|linger| pause >= linger) {
+            let closed = self.splitter.close_batch()?;
+            return Some(self.end(closed));
+        }
+        if !self.has_begun {
+            return None;
+        }
+        if self.splitter.room() < KEEP_ALIVE.len() as u64 {
+            let closed = self.splitter.close_batch()?;
+            return Some(self.end(closed));
+        }
+        self.splitter.pad(KEEP_ALIVE.len() as u64);
+        self.chunk(KEEP_ALIVE)
+    }
+
+    /// How long to wait for the input before [`paused`](Self::paused) is asked the next time.
+    fn patience(&self, pause: Duration) -> Duration {
+        match self.pauses.linger {
+            Some(linger) if linger > pause => self.pauses.keep_alive.min(linger - pause),
+            _ => self.pauses.keep_alive,
+        }
+    }
+
+    /// What has to be handed on at the end of the input, until there is nothing.
+    fn finish(&mut self) -> Result<Option<Part>, Failure> {
+        if self.replaying.is_some() {
+            return self.end_of_replayed();
+        }
+        if let Some(closed) = self.splitter.close_batch() {
+            return Ok(Some(self.end(closed)));
+        }
+        // The input is shorter than what was sent of it.
+        self.replay
+            .take()
+            .map_or(Ok(None), |planned| Err(planned.changed()))
     }
 
     /// Takes a record that cannot be sent.
@@ -154,51 +361,84 @@ impl Feed {
 
 /// Feeds the messages of a stream. Returns when the stream has ended, or nobody wants its parts.
 pub(super) async fn feed_stream<'m>(
-    mut feed: Feed,
+    feed: Feed,
     messages: impl Stream<Item = Message<'m>>,
     parts: mpsc::Sender<Part>,
 ) {
-    let mut messages = std::pin::pin!(messages);
-    let mut record = 0;
-    loop {
-        let next = match messages.next().now_or_never() {
-            Some(next) => next,
-            None => {
-                // The stream pauses.
-                if let Some(part) = feed.flush()
-                    && parts.send(part).await.is_err()
-                {
-                    return;
+    let mut feeder = StreamFeeder { feed, parts };
+    if let Err(Ended::Failed(failure)) = feeder.run(messages).await {
+        // An error means that nobody wants the parts any more.
+        let _unwanted = feeder.parts.send(Part::Failed(failure)).await;
+    }
+}
+
+struct StreamFeeder {
+    feed: Feed,
+    parts: mpsc::Sender<Part>,
+}
+
+/// Why a feed ends before its input does.
+enum Ended {
+    Failed(Failure),
+    Unwanted,
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl StreamFeeder {
+    async fn run<'m>(&mut self, messages: impl Stream<Item = Message<'m>>) -> Result<(), Ended> {
+        let mut messages = std::pin::pin!(messages);
+        let mut record = 0;
+        loop {
+            let next = match messages.next().now_or_never() {
+                Some(next) => next,
+                None => {
+                    // The stream pauses.
+                    let part = self.feed.flush();
+                    self.hand_on(part).await?;
+                    self.wait_for(messages.next()).await?
                 }
-                messages.next().await
+            };
+            let Some(mut message) = next else { break };
+            record += 1;
+            if message.position == Position::default() {
+                message.position = Position::of_record(record);
             }
-        };
-        let Some(mut message) = next else { break };
-        record += 1;
-        if message.position == Position::default() {
-            message.position = Position::of_record(record);
+            while let Some(part) = self.feed.before(message.position.record)? {
+                self.hand_on(Some(part)).await?;
+            }
+            match self.feed.message(&message) {
+                Ok(part) => self.hand_on(part).await?,
+                Err(error) => self.feed.invalid(Invalid { error, input: &[] })?,
+            }
         }
-        let part = match feed.message(&message) {
-            Ok(part) => part,
-            Err(error) => {
-                let input = &[];
-                match feed.invalid(Invalid { error, input }) {
-                    Ok(()) => None,
-                    Err(failure) => Some(Part::Failed(failure)),
-                }
+        while let Some(part) = self.feed.finish()? {
+            self.hand_on(Some(part)).await?;
+        }
+        self.hand_on(Some(Part::Finished)).await
+    }
+
+    async fn wait_for<T>(&mut self, next: impl Future<Output = T>) -> Result<T, Ended> {
+        let mut next = std::pin::pin!(next);
+        let paused = Instant::now();
+        loop {
+            let patience = self.feed.patience(paused.elapsed());
+            if let Ok(next) = tokio::time::timeout(patience, &mut next).await {
+                return Ok(next);
             }
-        };
-        if let Some(part) = part {
-            let failed = matches!(part, Part::Failed(_));
-            if parts.send(part).await.is_err() || failed {
-                return;
-            }
+            let part = self.feed.paused(paused.elapsed());
+            self.hand_on(part).await?;
         }
     }
-    let end = feed.finish().into_iter().chain([Part::Finished]);
-    for part in end {
-        if parts.send(part).await.is_err() {
-            return;
+
+    async fn hand_on(&self, part: Option<Part>) -> Result<(), Ended> {
+        match part {
+            Some(part) => self.parts.send(part).await.map_err(|_| Ended::Unwanted),
+            None => Ok(()),
         }
     }
 }
@@ -226,8 +466,10 @@ pub(super) fn spawn(
                 parts: &parts,
                 rest: Vec::new(),
             };
-            // An error here means that nobody wants the parts any more.
-            let _ended = encoder.run(parser, &blocks, &used);
+            // An error means that nobody wants the parts any more.
+            if let Err(Ended::Failed(failure)) = encoder.run(parser, &blocks, &used) {
+                let _unwanted = encoder.hand_on(Part::Failed(failure));
+            }
         })
     });
     (receiver, encoder.expect("the system has a thread to spare"))
@@ -263,46 +505,24 @@ struct Encoder<'a> {
     rest: Vec<u8>,
 }
 
-/// Why the encoding thread ends before its input does.
-struct Unwanted;
-
 impl Encoder<'_> {
     fn run(
         &mut self,
         mut parser: Parser,
         blocks: &Receiver<Filled>,
         used: &SyncSender<Block>,
-    ) -> Result<(), Unwanted> {
+    ) -> Result<(), Ended> {
         loop {
-            let block = match blocks.try_recv() {
-                Ok(block) => block,
-                Err(TryRecvError::Empty) => {
-                    if let Some(part) = self.feed.flush() {
-                        self.hand_on(part)?;
-                    }
-                    // The reader ends only after it has sent its last block, or an error.
-                    blocks.recv().map_err(|RecvError| Unwanted)?
-                }
-                Err(TryRecvError::Disconnected) => return Err(Unwanted),
-            };
-            let mut block = match block {
-                Ok(block) => block,
-                Err(error) => {
-                    return self.hand_on(Part::Failed(FailureKind::Input(error).into()));
-                }
-            };
+            let mut block = self.next_block(blocks)?;
             block.prepend(&self.rest);
             let is_last = block.last();
-            let parsed = match &mut parser {
-                Parser::Lines(parser) => self.block(parser, &block),
-                Parser::Ndjson(parser) => self.block(parser, &block),
-                Parser::Csv(parser) => self.block(parser, &block),
-            };
-            if let ControlFlow::Break(part) = parsed? {
-                return self.hand_on(part);
+            match &mut parser {
+                Parser::Lines(parser) => self.block(parser, &block)?,
+                Parser::Ndjson(parser) => self.block(parser, &block)?,
+                Parser::Csv(parser) => self.block(parser, &block)?,
             }
             if is_last {
-                if let Some(part) = self.feed.finish() {
+                while let Some(part) = self.feed.finish()? {
                     self.hand_on(part)?;
                 }
                 return self.hand_on(Part::Finished);
@@ -312,45 +532,80 @@ impl Encoder<'_> {
         }
     }
 
-    /// Encodes the records of a block. Breaks with what ends the input.
-    fn block<P: Parse>(
-        &mut self,
-        parser: &mut P,
-        block: &Block,
-    ) -> Result<ControlFlow<Part>, Unwanted> {
+    /// Waits for the next block. What there is to do while the input pauses is done.
+    fn next_block(&mut self, blocks: &Receiver<Filled>) -> Result<Block, Ended> {
+        let block = match blocks.try_recv() {
+            Ok(block) => block,
+            Err(TryRecvError::Empty) => {
+                if let Some(part) = self.feed.flush() {
+                    self.hand_on(part)?;
+                }
+                let paused = Instant::now();
+                loop {
+                    match blocks.recv_timeout(self.feed.patience(paused.elapsed())) {
+                        Ok(block) => break block,
+                        Err(RecvTimeoutError::Timeout) => {
+                            if let Some(part) = self.feed.paused(paused.elapsed()) {
+                                self.hand_on(part)?;
+                            }
+                        }
+                        // The reader ends only after it has sent its last block, or an error.
+                        Err(RecvTimeoutError::Disconnected) => return Err(Ended::Unwanted),
+                    }
+                }
+            }
+            Err(TryRecvError::Disconnected) => return Err(Ended::Unwanted),
+        };
+        block.map_err(|error| Ended::Failed(FailureKind::Input(error).into()))
+    }
+
+    /// Encodes the records of a block.
+    fn block<P: Parse>(&mut self, parser: &mut P, block: &Block) -> Result<(), Ended> {
         let mut records = parser.block(block.bytes(), block.last());
         loop {
-            let refused = match records.next() {
-                // By reference: to move a message costs as much as to parse a number.
-                Ok(Some(Record::Message(ref message))) => match self.feed.message(message) {
-                    Ok(None) => continue,
-                    Ok(Some(part)) => {
-                        self.hand_on(part)?;
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
-                Ok(Some(Record::Invalid(invalid))) => Ok(self.feed.invalid(invalid)),
-                Ok(None) => break,
-                Err(error) => {
-                    let failure = FailureKind::Input(error).into();
-                    return Ok(ControlFlow::Break(Part::Failed(failure)));
+            let mut refused = None;
+            // A loop of its own: it need not look at what else a record may be.
+            while let Some(message) = records.next_common() {
+                refused = self.message(&message)?;
+                if refused.is_some() {
+                    break;
                 }
-            };
-            let passed_over = refused.unwrap_or_else(|error| {
+            }
+            if refused.is_none() {
+                refused = match records.next() {
+                    Ok(Some(Record::Message(ref message))) => self.message(message)?,
+                    Ok(Some(Record::Invalid(invalid))) => {
+                        self.feed.invalid(invalid)?;
+                        None
+                    }
+                    Ok(None) => break,
+                    Err(error) => return Err(Ended::Failed(FailureKind::Input(error).into())),
+                };
+            }
+            if let Some(error) = refused {
                 let record = block.bytes().get(..records.consumed()).unwrap_or_default();
                 let input = self.last_record(record, &error);
-                self.feed.invalid(Invalid { error, input })
-            });
-            if let Err(failure) = passed_over {
-                return Ok(ControlFlow::Break(Part::Failed(failure)));
+                self.feed.invalid(Invalid { error, input })?;
             }
         }
         let consumed = records.consumed();
         self.feed.progress.input_bytes += consumed as u64;
         self.rest.clear();
         self.rest.extend_from_slice(&block.bytes()[consumed..]);
-        Ok(ControlFlow::Continue(()))
+        Ok(())
+    }
+
+    /// Takes a message; says why, if it can be in no batch.
+    #[inline]
+    fn message(&mut self, message: &Message<'_>) -> Result<Option<Error>, Ended> {
+        while let Some(part) = self.feed.before(message.position.record)? {
+            self.hand_on(part)?;
+        }
+        match self.feed.message(message) {
+            Ok(None) => Ok(None),
+            Ok(Some(part)) => self.hand_on(part).map(|()| None),
+            Err(error) => Ok(Some(error)),
+        }
     }
 
     /// The record that `read`, the block up to the end of that record, ends with, as it stands.
@@ -364,7 +619,7 @@ impl Encoder<'_> {
         record.strip_suffix(b"\r").unwrap_or(record)
     }
 
-    fn hand_on(&self, part: Part) -> Result<(), Unwanted> {
-        self.parts.blocking_send(part).map_err(|_| Unwanted)
+    fn hand_on(&self, part: Part) -> Result<(), Ended> {
+        self.parts.blocking_send(part).map_err(|_| Ended::Unwanted)
     }
 }

@@ -4,14 +4,16 @@ use std::io::{self, BufReader, Read};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use jiff::Timestamp;
 use reqwest::Response;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::send::outcome::{ApiError, ApiErrorDetail};
+use crate::send::outcome::{ApiError, ApiErrorDetail, Failure, FailureKind};
+use crate::send::{blocking, clock};
 
 /// How much of an error answer is read: more than any envelope, less than would hurt.
 const ERROR_PREFIX: usize = 64 * 1024;
@@ -43,6 +45,9 @@ pub(super) struct RejectBody {
 /// Takes the rejects of a receipt, one after the other.
 pub(super) trait TakeReject {
     fn take(&mut self, reject: RejectBody);
+
+    /// There are no more, for whatever reason.
+    fn end(&mut self) {}
 }
 
 /// Reads a receipt while it streams in, and hands over each reject as it comes: two million of them
@@ -61,13 +66,12 @@ where
     let (pieces, receiver) = mpsc::channel(2);
     let parsed = tokio::task::spawn_blocking(move || {
         let reader = BufReader::with_capacity(16 * 1024, PieceReader::new(receiver));
-        (parse_receipt(reader, &mut rejects), rejects)
+        let parsed = parse_receipt(reader, &mut rejects);
+        rejects.end();
+        (parsed, rejects)
     });
     let cut_off = forward(response, patience, pieces).await;
-    let (parsed, rejects) = match parsed.await {
-        Ok(parsed) => parsed,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    };
+    let (parsed, rejects) = blocking::outcome(parsed).await;
     let receipt = parsed.map_err(|error| match cut_off {
         Some(reason) => reason,
         None if error.is_eof() => "it ends too early".to_owned(),
@@ -210,6 +214,41 @@ fn one_or_first<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
     })
 }
 
+/// The largest JSON answer that is read as a whole: a page of a list, and more than that ever needs.
+const MAX_JSON: usize = 32 * 1024 * 1024;
+
+/// Reads a JSON answer as a whole.
+pub(super) async fn read_json<T: DeserializeOwned>(
+    mut response: Response,
+    patience: Duration,
+) -> Result<T, Failure> {
+    let status = response.status().as_u16();
+    let request_id = request_id(response.headers());
+    let mut body = Vec::new();
+    let reason = loop {
+        match timeout(patience, response.chunk()).await {
+            Ok(Ok(Some(piece))) if body.len() + piece.len() <= MAX_JSON => {
+                body.extend_from_slice(&piece);
+            }
+            Ok(Ok(Some(_))) => break "it is too long",
+            Ok(Ok(None)) => match serde_json::from_slice(&body) {
+                Ok(json) => return Ok(json),
+                // serde_json's own words could quote what stands in the answer.
+                Err(_) => break "it is not what it should be",
+            },
+            Ok(Err(_)) => break "the connection was lost in the middle of it",
+            Err(_) => break "no more of it came",
+        }
+    };
+    let reason = reason.to_owned();
+    Err(FailureKind::Receipt {
+        status,
+        reason,
+        request_id,
+    }
+    .into())
+}
+
 /// Reads an error answer, as far as it can be read.
 pub(super) async fn read_error(response: Response) -> ApiError {
     let status = response.status().as_u16();
@@ -280,11 +319,23 @@ fn parse_error(status: u16, headers: &HeaderMap, body: &[u8]) -> ApiError {
             })
             .collect(),
         request_id: request_id(headers),
-        retry_after: headers
-            .get(RETRY_AFTER)
-            .and_then(|seconds| seconds.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs),
+        retry_after: retry_after(headers),
     }
+}
+
+/// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = clock::parse_http_date(value)?;
+    // By the server's own clock, if it says what that is.
+    let now = headers
+        .get(DATE)
+        .and_then(|date| clock::parse_http_date(date.to_str().ok()?));
+    let wait = until.duration_since(now.unwrap_or_else(Timestamp::now));
+    Some(Duration::try_from(wait).unwrap_or_default())
 }
 
 /// The id by which the API's support finds a request.

@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::FutureExt;
 use reqwest::Response;
+use reqwest::header::HeaderValue;
 use tokio::time::timeout;
 
-use crate::body::{BodyWriter, Closed};
+use crate::body::{BodyWriter, Closed, Gate};
 use crate::encode::Batch;
 use crate::envelope::Dialect;
-use crate::send::client::{Answer, Client, Timeouts, transport_failure};
-use crate::send::origins::{Lookup, Origins};
+use crate::journal::{self, Entry};
+use crate::send::client::{Answer, Client, Timeouts, Waiting, transport_failure};
+use crate::send::ledger::Ledger;
+use crate::send::origins::Lookup;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, Reject};
 use crate::send::response::{self, RejectBody, TakeReject, cleaned};
 use crate::send::{Event, Handler};
@@ -30,22 +33,33 @@ pub(super) struct Upload {
     answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
     timeouts: Timeouts,
     started: Instant,
+    bearer: HeaderValue,
 }
 
 impl Upload {
-    /// Opens a request for a batch.
+    /// Opens a request for a batch, as soon as it may leave.
     ///
     /// # Errors
     /// If there is no token to be had. Nothing of the batch has left then.
-    pub(super) async fn open(client: &Client, dialect: Dialect) -> Result<Self, Failure> {
-        let started = Instant::now();
-        let (writer, answer) = client.open_batch(dialect).await?;
+    pub(super) async fn open(
+        client: &Client,
+        dialect: Dialect,
+        length: Option<u64>,
+        waiting: Waiting<'_>,
+    ) -> Result<Self, Failure> {
+        let open = client.open_batch(dialect, length, waiting).await?;
         Ok(Self {
-            writer,
-            answer: Box::pin(answer),
+            writer: open.writer,
+            answer: open.answer,
             timeouts: client.timeouts(),
-            started,
+            started: Instant::now(),
+            bearer: open.bearer,
         })
+    }
+
+    /// What the request goes with.
+    pub(super) const fn bearer(&self) -> &HeaderValue {
+        &self.bearer
     }
 
     /// Hands over the next bytes of the body.
@@ -81,34 +95,27 @@ impl Upload {
         }
     }
 
-    /// Waits until everything has been taken, then releases the tail: from then on the batch counts.
+    /// Waits until everything but the tail has been taken.
     ///
     /// # Errors
-    /// Why the request ended before its tail was released.
-    pub(super) async fn commit(mut self, tail: Bytes) -> Result<Committed, Failure> {
+    /// Why the request ended before its body did.
+    pub(super) async fn gate(mut self) -> Result<AtGate, Failure> {
         let limit = self.timeouts.stall;
         let gate = tokio::select! {
             biased;
             early = &mut self.answer => return Err(answered_early(early).await),
             gate = timeout(limit, self.writer.gate()) => gate,
         };
-        let gate = match gate {
-            Ok(Ok(gate)) => gate,
-            Ok(Err(Closed)) => return Err(closed(&mut self.answer, self.timeouts.response).await),
-            Err(_) => return Err(stalled(limit)),
-        };
-        // The last moment at which an early answer still keeps the tail back.
-        if let Some(early) = (&mut self.answer).now_or_never() {
-            return Err(answered_early(early).await);
+        match gate {
+            Ok(Ok(gate)) => Ok(AtGate {
+                gate,
+                answer: self.answer,
+                timeouts: self.timeouts,
+                started: self.started,
+            }),
+            Ok(Err(Closed)) => Err(closed(&mut self.answer, self.timeouts.response).await),
+            Err(_) => Err(stalled(limit)),
         }
-        if gate.open(tail).is_err() {
-            return Err(closed(&mut self.answer, self.timeouts.response).await);
-        }
-        Ok(Committed {
-            answer: self.answer,
-            timeouts: self.timeouts,
-            started: self.started,
-        })
     }
 
     /// The connection takes no more: its answer says why.
@@ -141,6 +148,36 @@ fn stalled(limit: Duration) -> Failure {
     FailureKind::Timeout { step, limit }.into()
 }
 
+/// A batch of which everything but the tail is with the connection. Dropping it aborts the request.
+#[must_use = "dropping it aborts the request"]
+pub(super) struct AtGate {
+    gate: Gate,
+    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    timeouts: Timeouts,
+    started: Instant,
+}
+
+impl AtGate {
+    /// Releases the tail: from then on the batch counts.
+    ///
+    /// # Errors
+    /// Why the request ended before. The tail was not released then.
+    pub(super) async fn release(mut self, tail: Bytes) -> Result<Committed, Failure> {
+        // The last moment at which an early answer still keeps the tail back.
+        if let Some(early) = (&mut self.answer).now_or_never() {
+            return Err(answered_early(early).await);
+        }
+        if self.gate.open(tail).is_err() {
+            return Err(closed(&mut self.answer, self.timeouts.response).await);
+        }
+        Ok(Committed {
+            answer: self.answer,
+            timeouts: self.timeouts,
+            started: self.started,
+        })
+    }
+}
+
 /// A batch whose tail was released: it counts, unless the answer says otherwise.
 #[must_use = "only the answer says what became of the batch"]
 pub(super) struct Committed {
@@ -156,8 +193,14 @@ pub(super) struct Settled {
 }
 
 impl Committed {
-    /// Waits for the answer, and reads it.
-    pub(super) async fn settle(self, batch: Batch, origins: Origins, handler: &Handler) -> Settled {
+    /// Waits for the answer, and reads it. The rejects are in the journal when this returns.
+    pub(super) async fn settle(
+        self,
+        batch: Batch,
+        origins: Lookup,
+        handler: &Handler,
+        ledger: &Ledger,
+    ) -> Settled {
         let limit = self.timeouts.response;
         let mut handled = Ok(());
         let outcome = match timeout(limit, self.answer).await {
@@ -170,7 +213,7 @@ impl Committed {
             ),
             Ok(Err(error)) => Outcome::InDoubt(transport_failure(WAITING, error)),
             Ok(Ok(response)) if response.status().is_success() => {
-                let rejects = Rejects::new(batch.number, origins, handler.clone());
+                let rejects = Rejects::new(batch.number, origins, handler.clone(), ledger.clone());
                 let receipt;
                 (receipt, handled) = self::receipt(response, limit, batch, rejects).await;
                 match receipt {
@@ -195,26 +238,48 @@ impl Committed {
     }
 }
 
-/// Takes the rejects of a receipt as they come.
+/// How many rejects stand in one line of the journal at most.
+const JOURNALED_AT_ONCE: usize = 256;
+
+/// Takes the rejects of a receipt as they come: into the journal, then to the handler.
 struct Rejects {
     batch: u64,
     origins: Lookup,
     handler: Handler,
+    ledger: Ledger,
+    /// What is not in the journal yet.
+    unwritten: Vec<journal::Rejected>,
     rejected: u64,
     unplaced: u64,
+    /// What kept the journal, and the handler, from taking them.
+    journaled: Result<(), Failure>,
     handled: Result<(), Failure>,
 }
 
 impl Rejects {
-    fn new(batch: u64, origins: Origins, handler: Handler) -> Self {
+    fn new(batch: u64, origins: Lookup, handler: Handler, ledger: Ledger) -> Self {
         Self {
             batch,
-            origins: origins.lookup(),
+            origins,
             handler,
+            ledger,
+            unwritten: Vec::new(),
             rejected: 0,
             unplaced: 0,
+            journaled: Ok(()),
             handled: Ok(()),
         }
+    }
+
+    fn write(&mut self) {
+        let rejects = std::mem::take(&mut self.unwritten);
+        if rejects.is_empty() || self.journaled.is_err() {
+            return;
+        }
+        let batch = self.batch;
+        self.journaled = self
+            .ledger
+            .write_blocking(&Entry::Rejected { batch, rejects });
     }
 }
 
@@ -223,19 +288,35 @@ impl TakeReject for Rejects {
         let index = body.index.unwrap_or_default();
         let to = body.to.unwrap_or_default();
         let origin = self.origins.find(index, &to);
+        let error_code = body.error_code.unwrap_or_default();
         self.rejected += 1;
         self.unplaced += u64::from(origin.is_none());
+        if self.ledger.is_kept() {
+            self.unwritten.push(journal::Rejected {
+                index,
+                record: origin.map(|origin| origin.record),
+                line: origin.map(|origin| origin.line),
+                code: cleaned(&error_code),
+            });
+            if self.unwritten.len() >= JOURNALED_AT_ONCE {
+                self.write();
+            }
+        }
         // The rest is still counted when the handler fails: the report must be true.
-        if self.handled.is_ok() {
+        if self.handled.is_ok() && self.journaled.is_ok() {
             self.handled = self.handler.call(Event::Rejected(&Reject {
                 batch: self.batch,
                 index,
                 origin,
                 to,
-                error_code: body.error_code.unwrap_or_default(),
+                error_code,
                 description: body.description.unwrap_or_default(),
             }));
         }
+    }
+
+    fn end(&mut self) {
+        self.write();
     }
 }
 
@@ -257,6 +338,7 @@ async fn receipt(
             creation_time: body.creation_time.map(|time| cleaned(&time)),
             rejected: rejects.rejected,
             unplaced: rejects.unplaced,
+            found: false,
             elapsed: Duration::ZERO,
         })
     });
@@ -268,5 +350,5 @@ async fn receipt(
         }
         .into()
     });
-    (receipt, rejects.handled)
+    (receipt, rejects.journaled.and(rejects.handled))
 }

@@ -1,6 +1,9 @@
 //! The program as a process: what goes in, what comes out, and its exit code.
 
+mod api;
 mod encode;
+mod journal;
+mod sandbox;
 mod send;
 mod server;
 mod stopped;

@@ -23,8 +23,6 @@ pub(crate) enum Then {
     Read,
     /// Answer with this status line and this body, and close.
     Answer(&'static str, String),
-    /// Close without a word.
-    Close,
     /// Say nothing, and keep the connection.
     Hang,
 }
@@ -59,7 +57,7 @@ impl Server {
                         }
                         Then::Answer(status, body) => answer(reader.get_mut(), status, &body),
                         Then::Hang => hanging.push(reader.get_ref().try_clone().unwrap()),
-                        Then::Read | Then::Close => {}
+                        Then::Read => {}
                     }
                     break;
                 }

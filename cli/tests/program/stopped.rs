@@ -1,9 +1,11 @@
 use std::io::Write as _;
 use std::net::TcpListener;
 
+use batchcast_sandbox::fault::FaultRule;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::api::Api;
 use crate::server::{Seen, Server, Then, receipt};
 use crate::support::{Run, TOKEN, batchcast, number, numbers, recipients};
 
@@ -15,75 +17,70 @@ fn send_to(url: &str) -> Run {
         .env("RC_ACCESS_TOKEN", TOKEN)
 }
 
-fn in_doubt() -> Server {
-    Server::start(|request, seen| match (request, seen) {
-        (_, Seen::Head) => Then::Read,
-        (1, _) => receipt(""),
-        _ => Then::Answer("500 Internal Server Error", "{}".to_owned()),
-    })
+/// A send whose second batch is in doubt, and not found.
+fn in_doubt() -> (Api, Run) {
+    let api =
+        Api::start(|sandbox| sandbox.fault("batch 2: answer 500".parse::<FaultRule>().unwrap()));
+    let run = api.send("--max-messages 2").stdin(numbers(5));
+    (api, run)
 }
 
 #[test]
 fn a_batch_in_doubt_is_not_taken_for_failed() {
-    let server = in_doubt();
-    let run = send_to(server.url())
-        .arg("--max-messages")
-        .arg("2")
-        .stdin(numbers(5));
+    let (_api, run) = in_doubt();
     let ran = run.run().code(5).discreet();
-    ran.out("Accepted: 2 recipients in 1 batch ")
+    ran.err("batch 2 is in doubt: the server answered 500")
+        .err("stopped: batch 2: the server answered 500")
+        .out("Accepted: 2 recipients in 1 batch ")
         .out("records 1 to 2")
-        .out("batch 1: id batch-id")
-        .out("In doubt: records 3 to 4 (batch 2)")
+        .out("batch 1: id ")
+        .out("In doubt: records 3 to 4")
         .out("Not sent: record 5 and all after it")
-        .err("stopped: batch 2: the server answered 500");
+        .out("FILE --from NUMBER --text TEXT --in-doubt resend|skip");
 }
 
 #[test]
 fn a_batch_in_doubt_as_json() {
-    let server = in_doubt();
-    let run = send_to(server.url())
-        .arg("--max-messages")
-        .arg("2")
-        .arg("--json")
-        .stdin(numbers(5));
-    let lines = run.run().code(5).discreet().json();
+    let (_api, run) = in_doubt();
+    let lines = run.arg("--json").run().code(5).discreet().json();
     assert_eq!(lines.len(), 2);
     let summary = &lines[1];
     assert_eq!(summary["outcome"], "inDoubt");
-    assert_eq!(summary["accepted"], json!([1, 2]));
-    assert_eq!(summary["inDoubt"], json!([3, 4]));
+    assert_eq!(summary["accepted"], json!([[1, 2]]));
+    assert_eq!(summary["inDoubt"], json!([[3, 4]]));
     assert_eq!(summary["notSentFrom"], 5);
     assert_eq!(summary["failedBatch"], 2);
     assert!(
         summary["error"].as_str().unwrap().contains("500"),
         "{summary}"
     );
+    let journal = summary["journal"].as_str().unwrap();
+    let resume = summary["resume"].as_str().unwrap();
+    assert!(resume.starts_with(&format!("batchcast resume {journal} FILE")));
 }
 
 #[test]
 fn no_answer_is_in_doubt_too() {
-    let server = Server::start(|_, seen| match seen {
-        Seen::Head => Then::Read,
-        _ => Then::Close,
-    });
-    let ran = send_to(server.url()).stdin(numbers(2)).run().code(5);
-    ran.out("In doubt: records 1 to 2 (batch 1)");
+    let api = Api::start(|sandbox| sandbox);
+    api.faults("batch: close answer, hide for 1m");
+    let ran = api.send("").stdin(numbers(2)).run().code(5);
+    ran.out("In doubt: records 1 to 2");
 }
 
 #[test]
 fn an_early_refusal_means_that_nobody_got_a_message() {
-    for (status, hint) in [
-        ("413 Request Entity Too Large", "--max-bytes"),
-        ("401 Unauthorized", "RC_ACCESS_TOKEN"),
-        ("429 Too Many Requests", "rate limit"),
-        ("404 Not Found", "--base-url"),
+    // 4: something that passes.
+    for (status, hint, code) in [
+        ("413 Request Entity Too Large", "not even one message", 4),
+        ("401 Unauthorized", "RC_ACCESS_TOKEN", 4),
+        ("404 Not Found", "--base-url", 1),
+        ("403 Forbidden", "permission", 1),
     ] {
         let server = Server::start(move |_, _| Then::Answer(status, "{}".to_owned()));
         let ran = send_to(server.url())
             .stdin(numbers(3))
             .run()
-            .code(1)
+            .code(code)
             .discreet();
         ran.err("batch 1")
             .err(&status[..3])
@@ -101,8 +98,14 @@ fn a_server_that_is_gone() {
             .local_addr()
             .unwrap()
     );
-    let ran = send_to(&url).stdin(numbers(3)).run().code(1).discreet();
-    ran.err("--base-url").out("Not sent: nobody got a message");
+    let send = || send_to(&url).stdin(numbers(3));
+    let ran = send().run().code(4).discreet();
+    ran.err("trying again in")
+        .err("--base-url")
+        .out("Not sent: nobody got a message")
+        .out("To go on:\n  batchcast resume ");
+    let ran = send().arg("--no-journal").run().code(1);
+    assert!(!ran.stdout.contains("resume"), "{}", ran.stdout);
 }
 
 #[test]

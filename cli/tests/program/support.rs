@@ -22,6 +22,9 @@ const SECRETS: &[&str] = &[FROM, TEXT, TOKEN, CLIENT_SECRET, JWT];
 /// How long a run that hangs is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Nobody waits for seconds here.
+const PAUSES: &str = "retry=2ms,grace=60ms,look=10ms,answer=5s,token=2ms";
+
 /// Numbers of recipients, none of which is the example in a message of the program.
 pub(crate) fn number(index: usize) -> String {
     format!("+1212{:07}", 2_000_000 + index)
@@ -52,6 +55,11 @@ pub(crate) fn batchcast(arguments: &str) -> Run {
             command.env_remove(name);
         }
     }
+    command.env(
+        "XDG_STATE_HOME",
+        concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
+    );
+    command.env("BATCHCAST_TEST_PAUSES", PAUSES);
     let (stdin, private) = (Vec::new(), Vec::new());
     Run {
         command,
@@ -90,6 +98,22 @@ impl Run {
                 .filter(|digits| digits.len() >= 7)
                 .map(str::to_owned),
         );
+        self
+    }
+
+    /// With files that cannot become larger than so many blocks of 512 bytes, as if the disk were full.
+    pub(crate) fn file_limit(mut self, blocks: u32) -> Self {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(script).arg(self.command.get_program());
+        shell.args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        self.command = shell;
         self
     }
 

@@ -1,0 +1,169 @@
+//! The flags of `send` and of `resume`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use super::{EnvelopeArgs, ListArgs, OnInvalidArg};
+
+pub(super) const SEND_EXAMPLES: &str = "\
+Credentials come from the environment only:
+  RC_ACCESS_TOKEN      an access token; or all three of
+  RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT
+
+The journal says what was sent, on disk, before and after each batch. Whatever ends the send,
+'batchcast resume' goes on with it, and nobody gets a message twice. It is FILE.batchcast unless told
+otherwise; for standard input, and where FILE's directory cannot be written to, it is in
+$XDG_STATE_HOME/batchcast (~/.local/state/batchcast). It holds no texts and no numbers. A send to
+--sandbox has none unless --journal asks for it.
+
+Examples:
+  A number a line, one text for all:
+    batchcast send numbers.txt --from +16505550100 --text 'Hello Team'
+  A text for each, from another program, one JSON object a line:
+    query | batchcast send --format ndjson --from +16505550100 --rejected rejected.ndjson
+  A table whose columns have names of their own:
+    batchcast send people.csv --to-field Mobile --text-field Message --from +16505550100
+  Without an account, nobody gets a message:
+    batchcast send numbers.txt --from +16505550100 --text 'Hello Team' --sandbox
+
+Exit codes: 0 everything accepted, 1 failure, 2 wrong usage, 3 some records invalid or rejected,
+4 stopped, safe to resume, 5 in doubt, a decision is needed, 130 interrupted, safe to resume.";
+
+pub(super) const RESUME_EXAMPLES: &str = "\
+The sender and the text are not in the journal: they have to be given again, and so has a list that
+came from standard input. Another sender, text, list or server than before is refused. Format, fields
+and limits come from the journal. Batches that were in doubt are looked for in the server's list first.
+
+--invalid has all invalid records of the list, also those that were found before. --rejected has all
+rejected recipients; those of batches that were accepted before come from the journal, with record,
+line, errorCode, batch and index, and without number and description. (The file that was written then
+has these.)
+
+Examples:
+  batchcast resume numbers.txt.batchcast --from +16505550100 --text 'Hello Team'
+  A list that came from standard input:
+    query | batchcast resume ~/.local/state/batchcast/… --from +16505550100
+  Batch 7 is in doubt, you have looked, and the server does not have it:
+    batchcast resume numbers.txt.batchcast --in-doubt resend --from +16505550100 --text 'Hello Team'
+
+Exit codes: as those of send.";
+
+#[derive(clap::Args)]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+
+    #[command(flatten)]
+    pub(crate) delivery: Delivery,
+
+    /// Send to a sandbox in this process, without an account: nobody gets a message
+    #[arg(long, conflicts_with = "base_url")]
+    pub(crate) sandbox: bool,
+
+    /// Where to write down what was sent, to resume from [default: FILE.batchcast]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_journal")]
+    pub(crate) journal: Option<PathBuf>,
+
+    /// Write no journal: what is stopped cannot be resumed
+    #[arg(long)]
+    pub(crate) no_journal: bool,
+
+    /// Send a list once more whose journal says that it was sent; the old journal is kept
+    #[arg(long, conflicts_with = "no_journal")]
+    pub(crate) again: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ResumeArgs {
+    /// The journal of the send to go on with
+    #[arg(value_name = "JOURNAL")]
+    pub(crate) journal: PathBuf,
+
+    /// The same list as before; - is standard input [default: where it was]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) envelope: EnvelopeArgs,
+
+    /// What to do about a record that cannot be sent [default: as before]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) on_invalid: Option<OnInvalidArg>,
+
+    /// Write the records that cannot be sent to this file, one JSON object a line
+    #[arg(long, value_name = "PATH")]
+    pub(crate) invalid: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) delivery: Delivery,
+}
+
+/// How a list gets to the server.
+#[derive(clap::Args)]
+pub(crate) struct Delivery {
+    /// Write the recipients that the API rejects to this file, one JSON object a line
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rejected: Option<PathBuf>,
+
+    // Not by clap's env: only one that was typed is in conflict with --sandbox.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
+    )]
+    pub(crate) base_url: Option<String>,
+
+    /// The certificate authorities to trust, a PEM file, instead of the system's
+    #[arg(long, value_name = "PEMFILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+
+    /// How many batches may be on their way at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) in_flight: u8,
+
+    /// What to do with a batch that may have been accepted, and is not in the server's list
+    #[arg(long, value_name = "WHAT", default_value = "stop")]
+    pub(crate) in_doubt: InDoubtArg,
+
+    /// Where to keep the batches on their way, to send them again [default: the system's directory for temporary files]
+    #[arg(long, value_name = "DIR|none", value_parser = spool)]
+    pub(crate) spool: Option<SpoolArg>,
+
+    /// Close a batch when the list pauses for so long, such as 30s, instead of keeping it open
+    #[arg(long, value_name = "TIME", value_parser = batchcast_sandbox::fault::parse_time)]
+    pub(crate) linger: Option<Duration>,
+
+    /// Write JSON to standard output: a line for each batch, then one for the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InDoubtArg {
+    /// Stop, and leave the decision to you (exit code 5)
+    Stop,
+    /// Send it again: if the server has it after all, its recipients get the message twice
+    Resend,
+    /// Leave it, and go on: if the server does not have it, its recipients get no message
+    Skip,
+}
+
+/// Where bodies are kept while they are on their way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SpoolArg {
+    /// In this directory.
+    Directory(PathBuf),
+    /// Nowhere: a batch that fails stops the run.
+    Nowhere,
+}
+
+fn spool(typed: &str) -> Result<SpoolArg, std::convert::Infallible> {
+    Ok(if typed == "none" {
+        SpoolArg::Nowhere
+    } else {
+        SpoolArg::Directory(OsString::from(typed).into())
+    })
+}

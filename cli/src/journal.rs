@@ -1,0 +1,272 @@
+//! Where the journal of a send is, and what is to be done about one that is there already.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, Metadata};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use batchcast::journal::{BatchState, Header, Journal, JournalError, Status};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::fail::Usage;
+use crate::kept::quoted;
+use crate::terminal;
+
+/// What the names of journals end with.
+const EXTENSION: &str = "batchcast";
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// A journal here.
+    At(PathBuf),
+    /// A journal where it belongs.
+    Default,
+}
+
+/// A journal that is to be begun.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Where, best first.
+    places: Vec<Place>,
+    /// Whether that of a finished run may make room for it.
+    again: bool,
+}
+
+#[derive(Debug)]
+enum Place {
+    File(PathBuf),
+    /// In this directory, with a name that no other run has.
+    In(PathBuf),
+}
+
+/// What is there.
+enum Before {
+    Nothing,
+    /// A run of which nobody has got a message.
+    Unused(Option<Journal>),
+    /// A run that is finished, and its name.
+    Finished(Journal, String),
+}
+
+impl Plan {
+    /// Looks where the journal of this list can be, and whether it may be there.
+    ///
+    /// # Errors
+    /// If there is one of a run that is not finished, or if the list was sent already and is not to be sent `again`.
+    pub(crate) fn resolve(
+        choice: Choice,
+        list: Option<&Path>,
+        metadata: Option<&Metadata>,
+        again: bool,
+    ) -> Result<Self> {
+        let is_file = metadata.is_some_and(Metadata::is_file);
+        let places = match (choice, list) {
+            (Choice::At(path), _) => vec![Place::File(path)],
+            (Choice::Default, Some(list)) if is_file => {
+                // By its real name, so that it is found by whatever other name the list is called.
+                let list = fs::canonicalize(list).context("cannot tell where the list is")?;
+                let beside = Place::File(beside(&list));
+                let elsewhere = state_directory(|name| env::var_os(name))
+                    .map(|directory| Place::File(directory.join(name_elsewhere(&list))));
+                [Some(beside), elsewhere].into_iter().flatten().collect()
+            }
+            (Choice::Default, _) => {
+                let directory = state_directory(|name| env::var_os(name)).ok_or_else(|| {
+                    Usage::error(
+                        "there is no place for the journal: name one with --journal PATH, or set HOME or \
+                         XDG_STATE_HOME; --no-journal does without",
+                    )
+                })?;
+                vec![Place::In(directory)]
+            }
+        };
+        let plan = Self { places, again };
+        for place in &plan.places {
+            if let Place::File(path) = place {
+                plan.look(path)?;
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Begins the journal, at the first of its places that can be written to.
+    pub(crate) fn begin(self, header: &Header) -> Result<Journal> {
+        let mut places = self.places.iter().peekable();
+        while let Some(place) = places.next() {
+            let path = match place {
+                Place::File(path) => path.clone(),
+                Place::In(directory) => directory.join(name_of_run(header)),
+            };
+            match self.begin_at(&path, header) {
+                Err(error) if is_unwritable(&error) && places.peek().is_some() => {
+                    terminal::note(&format!(
+                        "batchcast: the journal cannot be beside the list: {error}"
+                    ));
+                }
+                begun => return begun,
+            }
+        }
+        // There is at least one place, and the last one is returned from.
+        anyhow::bail!("there is no place for the journal")
+    }
+
+    fn begin_at(&self, path: &Path, header: &Header) -> Result<Journal> {
+        match self.look(path)? {
+            Before::Nothing => make_directory(path)?,
+            // Held open, so that nobody else begins a run with it meanwhile.
+            Before::Unused(held) => {
+                fs::remove_file(path)
+                    .with_context(|| format!("cannot remove {}", path.display()))?;
+                drop(held);
+            }
+            Before::Finished(held, run) => {
+                let kept = path.with_extension(format!("{run}.{EXTENSION}"));
+                fs::rename(path, &kept)
+                    .with_context(|| format!("cannot rename {}", path.display()))?;
+                drop(held);
+                terminal::note(&format!(
+                    "batchcast: the journal of the run before is now {}",
+                    kept.display()
+                ));
+            }
+        }
+        Ok(Journal::create(path, header)?)
+    }
+
+    /// What is there, if it may make room.
+    fn look(&self, path: &Path) -> Result<Before> {
+        let (journal, state) = match Journal::open(path) {
+            Ok(opened) => opened,
+            Err(JournalError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(Before::Nothing);
+            }
+            // It was killed before it could begin.
+            Err(JournalError::NoHeader { .. }) => return Ok(Before::Unused(None)),
+            Err(error @ JournalError::NotAJournal { .. }) => {
+                return Err(anyhow::Error::from(error).context(Usage::of("--journal")));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let resume = format!("batchcast resume {}", quoted(path));
+        if state.finished && !self.again {
+            return Err(Usage::error(format!(
+                "the list was sent already, says its journal {}: --again sends it once more, and so \
+                 everybody on it gets the message once more",
+                path.display()
+            )));
+        }
+        if state.finished {
+            return Ok(Before::Finished(journal, state.header.run));
+        }
+        let is_refused =
+            |batch: &BatchState| matches!(batch.status, Status::Refused { .. } | Status::Withdrawn);
+        if state.batches.iter().all(is_refused) {
+            return Ok(Before::Unused(Some(journal)));
+        }
+        Err(Usage::error(format!(
+            "a send of the list was begun and is not finished, says its journal {}: go on with it by '{resume}'",
+            path.display()
+        )))
+    }
+}
+
+/// Whether another place may do.
+fn is_unwritable(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref::<JournalError>(),
+        Some(JournalError::Io { op: "create", source, .. })
+            if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+    )
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    let Some(directory) = path.parent().filter(|directory| !directory.exists()) else {
+        return Ok(());
+    };
+    // Only of the state directory; any other was named by somebody who knows it.
+    if directory.file_name().is_none_or(|name| name != "batchcast") {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(directory)
+        .with_context(|| format!("cannot create {}", directory.display()))
+}
+
+/// The journal's name beside its list.
+fn beside(list: &Path) -> PathBuf {
+    let mut name = list.as_os_str().to_owned();
+    name.push(".");
+    name.push(EXTENSION);
+    name.into()
+}
+
+/// Its name where lists from all places have theirs: the same for the same list.
+fn name_elsewhere(list: &Path) -> OsString {
+    let mut name = list.file_name().unwrap_or_default().to_owned();
+    let path = xxh3_64(list.as_os_str().as_encoded_bytes());
+    name.push(format!("-{path:016x}.{EXTENSION}"));
+    name
+}
+
+/// The name of a run whose list has none.
+fn name_of_run(header: &Header) -> String {
+    let created = header.created.replace(':', "-");
+    format!("{created}-{}.{EXTENSION}", header.run)
+}
+
+/// Where programs keep what they want to know at their next start (XDG base directories).
+fn state_directory(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let directory = |name| {
+        env(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = directory("XDG_STATE_HOME")
+        .or_else(|| directory("HOME").map(|home| home.join(".local").join("state")))
+        .or_else(|| directory("LOCALAPPDATA"))?;
+    Some(state.join("batchcast"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_directory() {
+        let find = |set: &[(&str, &str)]| {
+            state_directory(|name| {
+                let found = set.iter().find(|(set, _)| *set == name);
+                found.map(|(_, value)| value.into())
+            })
+        };
+        assert_eq!(find(&[]), None);
+        assert_eq!(
+            find(&[("HOME", "/home/me"), ("XDG_STATE_HOME", "relative")]),
+            Some("/home/me/.local/state/batchcast".into())
+        );
+        assert_eq!(
+            find(&[("HOME", "/home/me"), ("XDG_STATE_HOME", "/state")]),
+            Some("/state/batchcast".into())
+        );
+    }
+
+    #[test]
+    fn names_are_those_of_their_lists() {
+        assert_eq!(
+            beside(Path::new("/a/list.csv")),
+            Path::new("/a/list.csv.batchcast")
+        );
+        let name = |list: &str| name_elsewhere(Path::new(list)).into_string().unwrap();
+        let (one, other) = (name("/a/list.csv"), name("/b/list.csv"));
+        assert!(one.starts_with("list.csv-") && one.ends_with(".batchcast"));
+        assert_ne!(one, other);
+        assert_eq!(one, name("/a/list.csv"));
+    }
+}

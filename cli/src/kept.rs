@@ -1,0 +1,82 @@
+//! What a summary says of the journal: where it is, and how to go on with its run.
+
+use std::path::{Path, PathBuf};
+
+use crate::args::Delivery;
+use crate::config::List;
+
+/// A journal, and the command that goes on with its run.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// The command, with words in capitals for what is not to be shown, or not known.
+    pub(crate) resume: String,
+}
+
+impl Kept {
+    /// `in_journal` is the path of the list that the journal names.
+    pub(crate) fn new(
+        path: &Path,
+        list: &List,
+        in_journal: Option<&Path>,
+        delivery: &Delivery,
+    ) -> Self {
+        let mut resume = format!("batchcast resume {}", quoted(path));
+        match &list.file {
+            None => resume += " FILE",
+            Some(file) if std::path::absolute(file).ok().as_deref() == in_journal => {}
+            Some(file) => resume += &format!(" {}", quoted(file)),
+        }
+        if std::env::var_os("BATCHCAST_FROM").is_none() {
+            resume += " --from NUMBER";
+        }
+        if list.envelope.text().is_some() && list.text_file.is_none() {
+            resume += " --text TEXT";
+        }
+        if let Some(url) = &delivery.base_url {
+            resume += &format!(" --base-url {}", quoted(Path::new(url)));
+        }
+        if let Some(bundle) = &delivery.ca_bundle {
+            resume += &format!(" --ca-bundle {}", quoted(bundle));
+        }
+        Self {
+            path: path.to_owned(),
+            resume,
+        }
+    }
+}
+
+/// A path as a shell takes it.
+pub(crate) fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |character: char| {
+        character.is_ascii_alphanumeric()
+            || matches!(
+                character,
+                '/' | '.' | '-' | '_' | ':' | '@' | '+' | '=' | ','
+            )
+    };
+    if !path.is_empty() && path.chars().all(plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_it_for_one_word() {
+        for (path, word) in [
+            ("/a/list.csv.batchcast", "/a/list.csv.batchcast"),
+            ("my list", "'my list'"),
+            ("it's", r"'it'\''s'"),
+            ("$(x)", "'$(x)'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a journal says of how its run's list is read, so that the run can be gone on with. Neither the sender nor
+//! a text stands there.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use batchcast::input::Format;
+use batchcast::journal::Header;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::List;
+
+/// The program's own options in a journal's first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recipe {
+    /// The list; none if it came from standard input, or has a name that is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) list: Option<PathBuf>,
+    /// Its format, as it was found out.
+    #[serde(with = "by_name")]
+    pub(crate) format: Format,
+    /// The field of the recipient, if one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) to_field: Option<String>,
+    /// The field of the text, if one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) text_field: Option<String>,
+    /// The file that the text of all messages came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) text_file: Option<PathBuf>,
+    /// Whether an invalid record ends the run.
+    #[serde(default)]
+    pub(crate) stop_on_invalid: bool,
+    /// The base URL of the server: what it has accepted, no other one has.
+    pub(crate) server: String,
+}
+
+impl Recipe {
+    /// That of a send that begins.
+    pub(crate) fn of(list: &List, format: Format, server: &str) -> Self {
+        Self {
+            list: list.file.as_deref().and_then(absolute),
+            format,
+            to_field: list.to_field.clone(),
+            text_field: list.text_field.clone(),
+            text_file: list.text_file.as_deref().and_then(absolute),
+            stop_on_invalid: list.stop_on_invalid,
+            server: server.to_owned(),
+        }
+    }
+
+    /// As a journal has it.
+    pub(crate) fn into_application(self) -> Result<Map<String, Value>> {
+        match serde_json::to_value(self)? {
+            Value::Object(application) => Ok(application),
+            other => anyhow::bail!("a recipe is an object, not {other}"),
+        }
+    }
+
+    /// That of a journal's run.
+    ///
+    /// # Errors
+    /// If another program wrote it.
+    pub(crate) fn of_journal(header: &Header) -> Result<Self> {
+        serde_json::from_value(Value::Object(header.application.clone())).context(
+            "the journal does not say how its list is read: it is that of another program, which can go on with it",
+        )
+    }
+}
+
+/// A path that means the same in another directory, if it can be written down.
+fn absolute(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    path.to_str().is_some().then_some(path)
+}
+
+/// A format as it is named on the command line.
+mod by_name {
+    use batchcast::input::Format;
+    use serde::de::{Error, Unexpected};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(format: &Format, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(format.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Format, D::Error> {
+        let name = String::deserialize(from)?;
+        name.parse()
+            .map_err(|_| D::Error::invalid_value(Unexpected::Str(&name), &"a format"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use batchcast::encode::Limits;
+    use batchcast::journal::Shape;
+    use batchcast::{Envelope, PhoneNumber, Text};
+
+    #[test]
+    fn what_is_written_is_read_again_and_holds_nothing_private() {
+        let from = PhoneNumber::parse("+16505550111").unwrap();
+        let envelope = Envelope::new(from).with_text(Text::new("a secret text").unwrap());
+        let list = List {
+            file: Some("list.csv".into()),
+            format: None,
+            to_field: Some("Mobile".to_owned()),
+            text_field: None,
+            text_file: Some("text".into()),
+            limits: Limits::default(),
+            stop_on_invalid: true,
+            invalid: None,
+            envelope: envelope.clone(),
+        };
+        let recipe = Recipe::of(&list, Format::Csv, "https://example.com");
+        assert!(recipe.list.as_ref().unwrap().is_absolute());
+        let application = recipe.clone().into_application().unwrap();
+        let header = Header::new(Shape::new(&envelope, list.limits), application);
+        let text = serde_json::to_string(&header).unwrap();
+        assert!(
+            !text.contains("secret") && !text.contains("5550111"),
+            "{text}"
+        );
+        assert_eq!(Recipe::of_journal(&header).unwrap(), recipe);
+        let foreign = Header::new(header.shape, Map::new());
+        assert!(Recipe::of_journal(&foreign).is_err());
+    }
+}

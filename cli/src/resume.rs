@@ -1,0 +1,108 @@
+//! `batchcast resume`: goes on with a send that has not come to its end.
+
+use std::path::Path;
+
+use anyhow::Result;
+use batchcast::journal::{self, Journal, State, Totals};
+
+use crate::args::ResumeArgs;
+use crate::config::{List, ListAgain, Target};
+use crate::exit::Exit;
+use crate::fail::Usage;
+use crate::input::Source;
+use crate::progress::{batches, count, recipients};
+use crate::recipe::Recipe;
+use crate::records::{RecordsFile, RejectedLine};
+use crate::report::FinishedLine;
+use crate::send::{Job, Start};
+use crate::terminal;
+
+/// Runs the command.
+///
+/// # Errors
+/// What was found before anything was sent: no journal, or another list, sender, text or server.
+pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
+    let (journal, state) = Journal::open(&args.journal)?;
+    if let (true, Some(totals)) = (state.finished, state.totals) {
+        return finished(&args.journal, &state, totals, args.delivery.json);
+    }
+    let recipe = Recipe::of_journal(&state.header)?;
+    let target = Target::server(&args.delivery, |name| std::env::var_os(name))?;
+    same_server(&recipe.server, target.base_url().unwrap_or_default())?;
+    let again = ListAgain {
+        file: args.file,
+        envelope: args.envelope,
+        on_invalid: args.on_invalid,
+        invalid: args.invalid,
+    };
+    let list = List::resolve_again(again, &state.header.shape, recipe)?;
+    let source = Source::open(&list)?;
+    let job = Job {
+        list,
+        target,
+        delivery: args.delivery,
+        start: Start::Again(journal, Box::new(state)),
+    };
+    job.run(source)
+}
+
+/// What one server has accepted, another one has not.
+fn same_server(before: &str, now: &str) -> Result<()> {
+    if before.trim_end_matches('/') == now.trim_end_matches('/') {
+        return Ok(());
+    }
+    Err(Usage::error(format!(
+        "the run was begun with the server {before}, and this is {now}: batches that the one has \
+         accepted would be missing at the other. Set --base-url (RC_SERVER_URL) as it was"
+    )))
+}
+
+/// There is nothing left to do.
+fn finished(path: &Path, state: &State, totals: Totals, json: bool) -> Result<Exit> {
+    let exit = Exit::of_finished(state, totals);
+    if json {
+        terminal::json(&FinishedLine::of(path, totals, exit))?;
+    } else {
+        terminal::result(&format!(
+            "The run is finished already: {} in {}, {}, {}",
+            recipients(totals.messages - totals.rejected.min(totals.messages)),
+            batches(totals.batches),
+            count(totals.rejected, "rejected", "rejected"),
+            count(totals.invalid, "invalid", "invalid"),
+        ))?;
+        if exit == Exit::Partial && totals.rejected == 0 && totals.invalid == 0 {
+            terminal::result(
+                "  Of a batch that was found in the server's list, or left in doubt, it is not known who was rejected",
+            )?;
+        }
+    }
+    Ok(exit)
+}
+
+/// Writes the rejected recipients that are in a journal, of those of its batches that are `wanted`.
+pub(crate) fn tell_rejects(
+    file: &mut RecordsFile,
+    journal: &Path,
+    wanted: impl Fn(u64) -> bool,
+) -> Result<()> {
+    for reject in journal::rejects(journal)? {
+        let (batch, reject) = reject?;
+        if wanted(batch) {
+            file.write(&RejectedLine::of_journal(batch, &reject))?;
+        }
+    }
+    file.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_more_is_no_other_server() {
+        assert!(same_server("http://a", "http://a/").is_ok());
+        let error = same_server("http://a", "http://b").unwrap_err();
+        assert!(error.is::<Usage>());
+    }
+}

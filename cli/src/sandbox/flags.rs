@@ -1,0 +1,228 @@
+//! The flags of `batchcast sandbox`, and the sandbox that they mean.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use batchcast_sandbox::fault::{FaultRule, parse_time};
+use batchcast_sandbox::{
+    BatchSize, DEFAULT_MAX_BODY_BYTES, Malformed, OptOut, RateLimit, RejectRule, RetryAfter,
+    Sandbox, SandboxBuilder, UtcOffset,
+};
+use clap::ValueEnum;
+
+use crate::args::size;
+use crate::fail::Usage;
+
+#[derive(clap::Args)]
+pub(crate) struct SandboxArgs {
+    /// Where to listen, on this machine; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(super) listen: SocketAddr,
+
+    /// Which recipients to reject: none, suffix:DIGITS, prefix:+DIGITS, every:N or numbers:+N,+N
+    #[arg(long, value_name = "RULE", default_value_t)]
+    reject: RejectRule,
+
+    /// What becomes of recipients that are not in E.164 form
+    #[arg(long, value_name = "WHAT", default_value = "reject")]
+    malformed: MalformedArg,
+
+    /// What the batchSize of an answer counts
+    #[arg(long, value_name = "WHAT", default_value = "accepted")]
+    batch_size: BatchSizeArg,
+
+    /// Append every accepted message to this file, one JSON object a line
+    #[arg(long, value_name = "FILE", conflicts_with = "discard")]
+    record: Option<PathBuf>,
+
+    /// Accept every body unseen, and only count its bytes: to measure how fast a client is
+    #[arg(long)]
+    discard: bool,
+
+    /// Answer 413 to a larger body, such as 50MB, 50MiB, or a number of bytes
+    #[arg(long, value_name = "SIZE", default_value_t = DEFAULT_MAX_BODY_BYTES, value_parser = size)]
+    max_body_bytes: u64,
+
+    /// Answer 429 to more requests in a window [default: never]
+    #[arg(long, value_name = "REQUESTS")]
+    rate_limit: Option<NonZeroU32>,
+
+    /// The window, such as 500ms, 2s or 1m
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse_time)]
+    rate_window: Duration,
+
+    /// How long no request may come behind a 429, in whole seconds [default: the window]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    penalty: Option<Duration>,
+
+    /// How a 429 says it
+    #[arg(long, value_name = "FORM", default_value = "seconds")]
+    retry_after: RetryAfterArg,
+
+    /// The same limit for the token endpoint [default: 5 in a minute, if --rate-limit is set]
+    #[arg(long, value_name = "REQUESTS", requires = "rate_limit")]
+    auth_rate_limit: Option<NonZeroU32>,
+
+    /// How long an access token is valid, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    token_lifetime: u64,
+
+    /// Let requests fail: 'ROUTE [WHEN]: EFFECT, ...' or random:SEED:RATE; may be there more than once
+    #[arg(long, value_name = "RULE", long_help = FAULT)]
+    fault: Vec<FaultRule>,
+
+    /// How far the sandbox's clock is ahead of this machine's; negative is behind
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    clock_skew: i64,
+
+    /// How far from UTC times are written, such as Z, +05:30 or -08:00
+    #[arg(
+        long,
+        value_name = "OFFSET",
+        default_value_t,
+        allow_hyphen_values = true
+    )]
+    utc_offset: UtcOffset,
+
+    /// Digits of a second's fraction in times, up to 9
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(..=9))]
+    fraction_digits: u8,
+
+    /// The opt-outs to list, a line FROM,TO[,OptOut|OptIn[,SOURCE]] each
+    #[arg(long, value_name = "FILE")]
+    opt_outs: Option<PathBuf>,
+}
+
+const FAULT: &str = "\
+Let requests fail: ROUTE [WHEN]: EFFECT[, EFFECT]..., or random:SEED:RATE; may be there more than once. The first rule that \
+fits takes a request.
+
+ROUTE   batch (creates one), token, list, get (one batch), messages, statuses, opt-outs, any
+WHEN    nothing: the next one, once; 3; 2-5; 4-; every 3; always
+EFFECT  not accepted:
+          reset after N, close after N    the connection ends once N bytes of the request are in
+          answer STATUS [OPTION]...       this answer behind the body, or early, or early=N bytes of it
+          stall after N                   nothing more is read
+        accepted, if the batch is right:
+          reset answer, close answer      there is none, or only N bytes: ... after N
+          hold answer                     there is none, and the connection stays
+          answer STATUS accepted [OPTION]...
+          delay TIME, slow N (bytes a second), stall after N for TIME
+          hide for TIME, hide N lists     the batch cannot be read back yet
+        expire                            all tokens, at once
+N       bytes on the wire from the first of the request; body N: from the first behind its head
+TIME    such as 200ms, 2s or 1m
+STATUS  200 to 599, or garbage
+OPTION  code=CMN-301, retry-after=SECONDS, retry-after-date=SECONDS, location=URL, header=NAME:VALUE,
+        body=json|html|empty|text|broken|no-id, then=keep|close|reset (the connection)
+
+  --fault 'batch 3: reset after 1000' --fault 'batch: answer 429 early retry-after=5'
+  --fault 'batch every 5: reset answer, hide 2 lists' --fault 'list 2-4: answer 503'";
+
+#[derive(Clone, Copy, ValueEnum)]
+enum MalformedArg {
+    /// They are rejected, each alone
+    Reject,
+    /// Their whole batch is refused
+    Refuse,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BatchSizeArg {
+    /// The accepted messages
+    Accepted,
+    /// All messages that were sent, the rejected ones too
+    Sent,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RetryAfterArg {
+    /// Retry-After in seconds
+    Seconds,
+    /// Retry-After with a date
+    Date,
+    /// No Retry-After
+    Absent,
+}
+
+impl SandboxArgs {
+    /// The sandbox that is asked for, but for its access token.
+    pub(super) fn builder(self) -> Result<SandboxBuilder> {
+        let opt_outs = self.opt_outs.as_deref().map(opt_outs).transpose()?;
+        let limit = self.limit(self.rate_limit);
+        let auth_limit = self
+            .auth_rate_limit
+            .map(|requests| self.limit(Some(requests)));
+        let mut builder = Sandbox::builder()
+            .listen(self.listen)
+            .reject(self.reject)
+            .malformed(match self.malformed {
+                MalformedArg::Reject => Malformed::Reject,
+                MalformedArg::Refuse => Malformed::Refuse,
+            })
+            .batch_size(match self.batch_size {
+                BatchSizeArg::Accepted => BatchSize::Accepted,
+                BatchSizeArg::Sent => BatchSize::Sent,
+            })
+            .discard(self.discard)
+            .max_body_bytes(self.max_body_bytes)
+            .rate_limit(limit)
+            .token_lifetime(Duration::from_secs(self.token_lifetime))
+            .faults(self.fault.into_iter().collect())
+            .clock_skew(self.clock_skew)
+            .utc_offset(self.utc_offset)
+            .fraction_digits(self.fraction_digits)
+            .opt_outs(opt_outs.unwrap_or_default());
+        if let Some(limit) = auth_limit {
+            builder = builder.auth_rate_limit(limit);
+        }
+        if let Some(path) = self.record {
+            builder = builder.record(path);
+        }
+        Ok(builder)
+    }
+
+    fn limit(&self, requests: Option<NonZeroU32>) -> RateLimit {
+        let limit = match requests {
+            Some(requests) => RateLimit::enforced(requests.get(), self.rate_window),
+            None => RateLimit::announced(RateLimit::default().requests, self.rate_window),
+        };
+        let limit = limit.retry_after(match self.retry_after {
+            RetryAfterArg::Seconds => RetryAfter::Seconds,
+            RetryAfterArg::Date => RetryAfter::Date,
+            RetryAfterArg::Absent => RetryAfter::Absent,
+        });
+        match self.penalty {
+            Some(penalty) => limit.penalty(penalty),
+            None => limit,
+        }
+    }
+}
+
+/// A header, as the sandbox itself writes it, blank lines and comments are passed over.
+fn opt_outs(path: &Path) -> Result<Vec<OptOut>> {
+    let list = std::fs::read_to_string(path)
+        .with_context(|| format!("--opt-outs: cannot read {}", path.display()))?;
+    let mut opt_outs = Vec::new();
+    for (line, number) in list.lines().map(str::trim).zip(1..) {
+        if line.is_empty() || line.starts_with('#') || (number == 1 && line.starts_with("from,")) {
+            continue;
+        }
+        let opt_out = line.parse().map_err(|error| {
+            Usage::error(format!(
+                "--opt-outs: line {number} of {}: {error}",
+                path.display()
+            ))
+        });
+        opt_outs.push(opt_out?);
+    }
+    Ok(opt_outs)
+}

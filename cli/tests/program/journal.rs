@@ -1,0 +1,534 @@
+//! The journal of a send: where it is, and how a run is gone on with.
+
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::support::{
+    FROM, Files, Run, TEXT, TOKEN, batchcast, lines_of_json, mode, number, numbers, read,
+};
+
+/// The first batch is accepted, the second one fails in passing more often than is tried.
+const FAILS_AT_2: &str = "batch 2-6: answer 408";
+
+/// A list of 9 in a file, of which 2 are sent.
+fn begun(api: &Api) -> (Files, PathBuf) {
+    let files = Files::new();
+    let list = files.write("my list.txt", numbers(9));
+    api.faults(FAILS_AT_2);
+    let run = api
+        .send("--max-messages 2 --spool none")
+        .arg(&list)
+        .private(numbers(9));
+    run.run().code(4).discreet();
+    api.faults("");
+    (files, list)
+}
+
+fn journal_of(list: &Path) -> PathBuf {
+    let mut journal = list.as_os_str().to_owned();
+    journal.push(".batchcast");
+    journal.into()
+}
+
+fn all(count: usize) -> Vec<String> {
+    (0..count).map(number).collect()
+}
+
+#[test]
+fn what_was_stopped_is_gone_on_with() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("my list.txt", numbers(9));
+    let journal = journal_of(&list);
+    api.faults(FAILS_AT_2);
+    let send = |flags: &str| api.send(flags).arg(&list).private(numbers(9));
+    let ran = send("--max-messages 2").run().code(4).discreet();
+    ran.err(&format!("batchcast: journal: {}\n", journal.display()))
+        .err("batch 2: the server answered 408")
+        .err("trying again in")
+        .out("Accepted: 2 recipients in 1 batch ")
+        .out("Not sent: record 3 and all after it")
+        .out(&format!(
+            "To go on:\n  batchcast resume '{}' --from NUMBER --text TEXT\n",
+            journal.display()
+        ));
+    assert_eq!(mode(&journal), 0o600);
+    let text = read(&journal);
+    assert!(!text.contains(&FROM[1..]) && !text.contains(TEXT), "{text}");
+    assert!(!text.contains(&number(0)[1..]), "{text}");
+
+    send("")
+        .run()
+        .code(2)
+        .err("not finished")
+        .err("batchcast resume '");
+    api.faults("");
+    let ran = api
+        .resume(&journal)
+        .private(numbers(9))
+        .run()
+        .code(0)
+        .discreet();
+    ran.err("1 batch was sent before, and not again")
+        .out("Accepted: 9 recipients in 5 batches ")
+        .out("1 batch of them before");
+    assert_eq!(api.recipients(), all(9));
+
+    // There is nothing left to do.
+    api.resume(&journal)
+        .run()
+        .code(0)
+        .out("finished already: 9 recipients in 5 batches");
+    let lines = api.resume(&journal).arg("--json").run().code(0).json();
+    assert_eq!(
+        (&lines[0]["event"], &lines[0]["messages"]),
+        (&"finished".into(), &9.into())
+    );
+    send("").run().code(2).err("--again");
+    assert_eq!(api.stats().messages, 9);
+    send("--again --max-messages 9")
+        .run()
+        .code(0)
+        .err("the journal of the run before is now");
+    assert_eq!(api.stats().messages, 18);
+    // Both journals are there.
+    assert_eq!(files.names("").len(), 3);
+    send("").run().code(2).err("--again");
+}
+
+#[test]
+fn a_list_from_standard_input_is_given_again() {
+    for from_file in [true, false] {
+        let api = Api::start(|sandbox| sandbox);
+        let files = Files::new();
+        let state = files.path("state");
+        api.faults(FAILS_AT_2);
+        let run = api
+            .send("--json --max-messages 2")
+            .env("XDG_STATE_HOME", &state);
+        let lines = run.stdin(numbers(5)).run().code(4).discreet().json();
+        let summary = lines.last().unwrap();
+        assert_eq!(
+            (&summary["outcome"], &summary["replayed"]),
+            (&"stopped".into(), &0.into())
+        );
+        let journal = PathBuf::from(summary["journal"].as_str().unwrap());
+        assert_eq!(journal.parent().unwrap(), state.join("batchcast"));
+        let command = summary["resume"].as_str().unwrap();
+        assert!(command.contains(" FILE --from NUMBER"), "{command}");
+
+        api.faults("");
+        let resume = api.resume(&journal).arg("--json");
+        let resume = if from_file {
+            resume
+                .arg(files.write("list", numbers(5)))
+                .private(numbers(5))
+        } else {
+            resume.stdin(numbers(5))
+        };
+        let lines = resume.run().code(0).discreet().json();
+        let summary = lines.last().unwrap();
+        assert_eq!(
+            (&summary["batches"], &summary["replayed"]),
+            (&3.into(), &1.into())
+        );
+        assert_eq!(
+            (&summary["accepted"], &summary["resume"]),
+            (&json!([[1, 5]]), &Value::Null)
+        );
+        assert_eq!(api.recipients(), all(5));
+    }
+}
+
+#[test]
+fn other_messages_than_before_are_refused() {
+    let api = Api::start(|sandbox| sandbox);
+    let (files, list) = begun(&api);
+    let journal = journal_of(&list);
+    let resume = |from: &str, text: &str, url: &str| {
+        let run = batchcast("resume")
+            .arg(&journal)
+            .env("RC_ACCESS_TOKEN", TOKEN);
+        run.env("RC_SERVER_URL", url)
+            .arg("--from")
+            .arg(from)
+            .arg("--text")
+            .arg(text)
+    };
+    let url = api.sandbox.base_url();
+    resume("+16505550199", TEXT, &url)
+        .run()
+        .code(2)
+        .err("--from")
+        .err("BATCHCAST_FROM");
+    resume(FROM, "another", &url)
+        .run()
+        .code(2)
+        .err("--text-file");
+    resume(FROM, TEXT, "http://127.0.0.1:1")
+        .run()
+        .code(2)
+        .err("--base-url")
+        .err(&url);
+
+    // The list: another one, one that is too short, and none.
+    let other = files.write("other", numbers(9).replacen('2', "3", 1));
+    let ran = api.resume(&journal).arg(other).run().code(1).discreet();
+    ran.err("the list has changed: batch 1 was sent with records 1 to 2 (lines 1 to 2)");
+    let short = files.write("short", numbers(1));
+    api.resume(&journal)
+        .arg(short)
+        .run()
+        .code(1)
+        .err("the list has changed: batch 1");
+    std::fs::rename(&list, files.path("moved")).unwrap();
+    api.resume(&journal)
+        .run()
+        .code(1)
+        .err("cannot open")
+        .err("my list.txt");
+    assert_eq!(api.recipients(), all(2));
+
+    // What comes behind what was sent may be another: it was not sent.
+    let longer = files.write("longer", numbers(20));
+    api.resume(&journal).arg(longer).run().code(0);
+    assert_eq!(api.recipients(), all(20));
+}
+
+#[test]
+fn the_text_file_and_the_fields_are_remembered() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let table: String = (0..5)
+        .map(|index| format!("x,{}\n", number(index)))
+        .collect();
+    let list = files.write("list.csv", "Name,Cell\n".to_owned() + &table);
+    let text = files.write("text", TEXT);
+    api.faults(FAILS_AT_2);
+    let run = api
+        .send_without_text("--to-field Cell --max-messages 2")
+        .arg("--text-file")
+        .arg(&text);
+    let ran = run.arg(&list).run().code(4).discreet();
+    ran.out(".csv.batchcast --from NUMBER\n");
+    api.faults("");
+    let run = batchcast("resume")
+        .arg(journal_of(&list))
+        .env("RC_ACCESS_TOKEN", TOKEN);
+    let run = run.env("RC_SERVER_URL", api.sandbox.base_url());
+    run.env("BATCHCAST_FROM", FROM).run().code(0);
+    assert_eq!(api.recipients(), all(5));
+}
+
+#[test]
+fn a_doubt_is_settled_as_it_is_told_to() {
+    for (policy, count, code) in [("resend", 5, 0), ("skip", 3, 3)] {
+        let api = Api::start(|sandbox| sandbox);
+        let files = Files::new();
+        let list = files.write("list", numbers(5));
+        api.faults("batch 2: answer 500");
+        api.send("--max-messages 2")
+            .arg(&list)
+            .run()
+            .code(5)
+            .out("In doubt: records 3 to 4");
+        // Without a decision it is looked for again, and not found again.
+        api.resume(journal_of(&list))
+            .run()
+            .code(5)
+            .out("In doubt: records 3 to 4");
+        let run = api.resume(journal_of(&list)).arg("--in-doubt").arg(policy);
+        let ran = run.run().code(code);
+        assert_eq!(api.recipients().len(), count, "{policy}");
+        if policy == "skip" {
+            ran.out("Left in doubt: records 3 to 4");
+        }
+    }
+    // One that the server has is found, and not sent again, whatever the policy.
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(5));
+    api.faults("batch 2: close answer; list: answer 403");
+    api.send("--max-messages 2").arg(&list).run().code(5);
+    let run = api
+        .resume(journal_of(&list))
+        .arg("--in-doubt")
+        .arg("resend");
+    run.run().code(3).out("1 batch was found");
+    assert_eq!(api.recipients(), all(5));
+}
+
+#[test]
+fn rejects_of_before_are_told_from_the_journal() {
+    let rejected = format!("numbers:{},{}", number(1), number(4));
+    let api = Api::start(|sandbox| sandbox.reject(rejected.parse().unwrap()));
+    let files = Files::new();
+    let list = files.write("list", format!("Bob\n{}", numbers(5)));
+    api.faults(FAILS_AT_2);
+    let (rejected, invalid) = (files.path("rejected"), files.path("invalid"));
+    let send = api.send("--format lines --max-messages 2");
+    send.arg(&list).run().code(4);
+    api.faults("");
+    let resume = || {
+        let run = api
+            .resume(journal_of(&list))
+            .arg("--rejected")
+            .arg(&rejected);
+        run.arg("--invalid").arg(&invalid)
+    };
+    resume()
+        .run()
+        .code(3)
+        .discreet()
+        .out("Rejected: 2")
+        .out("Invalid: 1");
+    let lines = lines_of_json(&read(&rejected));
+    let description = &lines[1]["description"];
+    assert_eq!(
+        lines,
+        [
+            json!({"record": 3, "line": 3, "to": null, "errorCode": "SMS-RC-410", "description": null,
+                   "batch": 1, "index": 2}),
+            json!({"record": 6, "line": 6, "to": number(4), "errorCode": "SMS-RC-410",
+                   "description": description, "batch": 4, "index": 1}),
+        ]
+    );
+    assert_eq!(lines_of_json(&read(&invalid)).len(), 1);
+    // Finished, and some were rejected.
+    resume().run().code(3).out("2 rejected, 1 invalid");
+}
+
+#[test]
+fn where_the_journal_is() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(2));
+    let elsewhere = files.path("elsewhere");
+    api.send("")
+        .arg("--journal")
+        .arg(&elsewhere)
+        .arg(&list)
+        .run()
+        .code(0);
+    assert!(read(&elsewhere).contains("\"finished\""));
+    api.send("")
+        .arg("--journal")
+        .arg(&elsewhere)
+        .arg(&list)
+        .run()
+        .code(2)
+        .err("--again");
+    api.send("--no-journal").arg(&list).run().code(0);
+    api.send("--no-journal --again").arg(&list).run().code(2);
+    api.send("--no-journal --journal x")
+        .arg(&list)
+        .run()
+        .code(2);
+    api.send("--sandbox").arg(&list).run().code(0);
+    assert_eq!(files.names(""), ["elsewhere", "list"]);
+    // Not everything is a journal.
+    let ran = api
+        .send("")
+        .arg("--journal")
+        .arg(&list)
+        .arg(&list)
+        .run()
+        .code(2);
+    ran.err("not a journal").err("--journal");
+    assert_eq!(read(&list), numbers(2));
+    api.resume(&list).run().code(1).err("not a journal");
+    api.resume(files.path("none"))
+        .run()
+        .code(1)
+        .err("cannot open the journal");
+    let ran = api
+        .send("")
+        .arg("--journal")
+        .arg(files.path("no/such"))
+        .arg(&list)
+        .run()
+        .code(1);
+    ran.err("cannot create the journal").err("--no-journal");
+    // Nothing was sent in a run that was killed at its beginning.
+    files.write("elsewhere", "{\"batchcast\":{\"version\":1,");
+    api.send("")
+        .arg("--journal")
+        .arg(&elsewhere)
+        .arg(&list)
+        .run()
+        .code(0);
+    // A list under another name has the same journal.
+    api.send("").arg(&list).run().code(0);
+    let link = files.path("link");
+    std::os::unix::fs::symlink(&list, &link).unwrap();
+    api.send("")
+        .arg(link)
+        .run()
+        .code(2)
+        .err("list.batchcast")
+        .err("--again");
+}
+
+#[test]
+fn a_run_that_sent_nothing_makes_room() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(2));
+    api.faults("batch always: answer 403");
+    api.send("")
+        .arg(&list)
+        .run()
+        .code(1)
+        .out("To go on, once that is put right:");
+    api.faults("");
+    // With another text, even.
+    let run = api.send_without_text("--text Other").arg(&list);
+    run.run().code(0);
+    assert_eq!(api.recipients(), all(2));
+}
+
+#[test]
+fn two_processes_do_not_send_at_once() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(2));
+    api.faults("batch: hold answer");
+    let running = api.send("").arg(&list).start();
+    running.until_err("journal: ");
+    while api.stats().messages == 0 {
+        std::thread::yield_now();
+    }
+    api.send("").arg(&list).run().code(1).err("another process");
+    api.resume(journal_of(&list))
+        .run()
+        .code(1)
+        .err("another process");
+    drop(running);
+    assert_eq!(api.stats().creates, 1);
+}
+
+#[test]
+fn where_nothing_can_be_written_the_journal_is_in_the_state_directory() {
+    let (files, api) = (Files::new(), Api::start(|sandbox| sandbox));
+    // Root can write to every directory but those of the kernel.
+    let list = Path::new("/sys/kernel/address_bits");
+    if !list.exists() {
+        return;
+    }
+    // Its one record is invalid, and that is enough.
+    let state = files.path("state");
+    let send = || {
+        let run = api.send("--format lines").env("XDG_STATE_HOME", &state);
+        run.arg(list)
+    };
+    let ran = send().run();
+    assert_eq!(ran.status.code(), Some(3), "{ran:#?}");
+    let names = files.names("state/batchcast");
+    assert_eq!(names.len(), 1);
+    ran.err("cannot be beside the list").err(&names[0]);
+    send().run().code(2).err("--again");
+}
+
+#[test]
+fn an_interrupt_can_be_resumed() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let api = Api::start(|sandbox| sandbox);
+        let files = Files::new();
+        let list = files.write("list", numbers(5));
+        api.faults("batch 2: delay 300ms");
+        let running = api.send("--max-messages 2").arg(&list).start();
+        while api.stats().creates < 2 {
+            std::thread::yield_now();
+        }
+        running.signal(signal);
+        let ran = running.wait().code(130).discreet();
+        ran.out("To go on:\n  batchcast resume ");
+        api.resume(journal_of(&list)).run().code(0);
+        assert_eq!(api.recipients(), all(5));
+    }
+}
+
+#[test]
+fn a_full_disk_is_resumed_from() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(2_000));
+    // No file of this process may become larger: the journal, in this case.
+    let limited = |run: Run| run.file_limit(8);
+    let ran = limited(api.send("--max-messages 20 --spool none").arg(&list)).run();
+    let code = ran.status.code();
+    assert!(matches!(code, Some(4 | 5)), "{ran:#?}");
+    ran.err("journal");
+    let run = api
+        .resume(journal_of(&list))
+        .arg("--in-doubt")
+        .arg("resend");
+    let ran = run.run();
+    assert!(matches!(ran.status.code(), Some(0 | 3)), "{ran:#?}");
+    assert_eq!(api.recipients(), all(2_000));
+}
+
+#[test]
+fn a_spool_that_cannot_be_is_told() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(3));
+    let ran = api
+        .send("")
+        .arg("--spool")
+        .arg(files.path("no/such"))
+        .arg(&list)
+        .run()
+        .code(4);
+    ran.err("--spool DIR").out("nobody got a message");
+    api.resume(journal_of(&list))
+        .arg("--spool")
+        .arg(files.path(""))
+        .run()
+        .code(0);
+    assert_eq!(api.recipients(), all(3));
+}
+
+#[test]
+fn several_batches_at_once_arrive_all_and_in_order_of_their_numbers() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(500));
+    api.send("--in-flight 4 --max-messages 7")
+        .arg(&list)
+        .run()
+        .code(0);
+    let mut arrived = api.recipients();
+    arrived.sort();
+    assert_eq!(arrived, all(500));
+    for wrong in ["0", "17", "many"] {
+        api.send("")
+            .arg("--in-flight")
+            .arg(wrong)
+            .arg(&list)
+            .run()
+            .code(2)
+            .err("--in-flight");
+    }
+}
+
+#[test]
+fn a_pause_of_the_list_closes_the_batch_if_told_to() {
+    use std::io::Write as _;
+    let api = Api::start(|sandbox| sandbox);
+    let mut running = api.send("--linger 20ms").start();
+    let mut stdin = running.stdin.take().unwrap();
+    for messages in 1..=3 {
+        stdin
+            .write_all((number(messages) + "\n").as_bytes())
+            .unwrap();
+        while api.stats().messages < messages as u64 {
+            std::thread::yield_now();
+        }
+    }
+    drop(stdin);
+    running.wait().code(0).out("in 3 batches");
+}

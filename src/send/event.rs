@@ -1,0 +1,132 @@
+//! What a sender tells while it works, and whom.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::input::Invalid;
+use crate::send::client::WaitingFor;
+use crate::send::outcome::{Failure, FailureKind, Receipt, Reject};
+use crate::send::policy::DoubtPolicy;
+
+/// What a sender tells while it works.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A request for this batch was opened.
+    Opened {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+        /// Which attempt it is, from 1.
+        attempt: u32,
+    },
+    /// More bytes were handed over to the connection.
+    Progress(Progress),
+    /// A record cannot be sent. It is told ahead of the batch it would have been in.
+    Invalid(&'a Invalid<'a>),
+    /// The last bytes of this batch were released: it counts now, unless the API refuses it.
+    Committed {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+    },
+    /// The API took a batch, but not this message of it. Told before the batch is said to be accepted.
+    Rejected(&'a Reject),
+    /// The API took a batch.
+    Accepted(&'a Receipt),
+    /// An attempt failed, nobody got a message, and there will be another.
+    Failed {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// An attempt failed, nobody got a message, and there will be no other: the run stops.
+    GivenUp {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// A batch is in doubt, and is looked for in the API's list of batches.
+    InDoubt {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// A batch in doubt is not in the API's list, and its grace period is over: the policy decides.
+    NotFound {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+        /// What is done now.
+        policy: DoubtPolicy,
+    },
+    /// A batch has to wait.
+    Waiting {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+        /// What for.
+        what: WaitingFor,
+        /// How long.
+        wait: Duration,
+    },
+    /// The server found a batch too large; it goes on in smaller ones, and so do all that follow.
+    Split {
+        /// The batch's number in the run, from 1. It does not appear any more.
+        batch: u64,
+        /// The most bytes of each part.
+        max_bytes: u64,
+        /// How many there are.
+        parts: usize,
+    },
+    /// A batch that an earlier process of this run sent was found to be the same in this input.
+    Replayed {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+    },
+}
+
+/// How far a send has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The number of the batch that is on its way, from 1.
+    pub batch: u64,
+    /// How many messages were handed over, in all batches.
+    pub messages: u64,
+    /// How many bytes of bodies were handed over, in all batches.
+    pub bytes: u64,
+    /// How many bytes of the input they were made of; 0 for a stream of messages. It grows by blocks.
+    pub input_bytes: u64,
+}
+
+/// Whom to tell what happens, and a count of what only it is told.
+#[derive(Clone)]
+pub(super) struct Handler {
+    call: Arc<dyn Fn(Event<'_>) -> io::Result<()> + Send + Sync>,
+    invalid: Arc<AtomicU64>,
+}
+
+impl Handler {
+    pub(super) fn new(call: impl Fn(Event<'_>) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self {
+            call: Arc::new(call),
+            invalid: Arc::default(),
+        }
+    }
+
+    pub(super) fn call(&self, event: Event<'_>) -> Result<(), Failure> {
+        (self.call)(event).map_err(|error| FailureKind::Handler(error).into())
+    }
+
+    pub(super) fn invalid(&self, invalid: &Invalid<'_>) -> Result<(), Failure> {
+        self.invalid.fetch_add(1, Ordering::Relaxed);
+        self.call(Event::Invalid(invalid))
+    }
+
+    /// How many records were invalid.
+    pub(super) fn invalid_count(&self) -> u64 {
+        self.invalid.load(Ordering::Relaxed)
+    }
+}

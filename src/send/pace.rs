@@ -1,0 +1,250 @@
+//! When the next request may leave (API guide, rate limits).
+//!
+//! - After a `429` nothing is sent for as long as `Retry-After` says, or 30 s: a request inside that interval
+//!   would start it anew.
+//! - When `X-Rate-Limit-Remaining` is used up, nothing is sent for `X-Rate-Limit-Window`.
+//!
+//! Several batches may be on their way at once, so what remains is what the last answer said, less the
+//! requests that have not been answered yet. Before the first answer one request is on its way at most.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::header::HeaderMap;
+use tokio::sync::Notify;
+
+/// How long to wait after a `429` that does not say (API guide).
+pub(super) const DEFAULT_PENALTY: Duration = Duration::from_secs(30);
+
+/// A `429` that says less is not believed.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// No server is waited for longer, whatever it says: a person should look at it before.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
+fn later(now: Instant, wait: Duration) -> Instant {
+    now + wait.min(LONGEST)
+}
+
+/// Lets requests leave when they may. All requests of a client go past the same one.
+#[derive(Debug, Default)]
+pub(super) struct Pacer {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Nothing leaves before.
+    not_before: Option<Instant>,
+    quota: Quota,
+    unanswered: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Quota {
+    /// No answer has come yet.
+    #[default]
+    Unknown,
+    /// The server says nothing of limits.
+    Unlimited,
+    Remaining(u64),
+}
+
+/// A request that was let go. Dropped without an answer, it counts as answered without a word.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pacer: Arc<Pacer>,
+}
+
+/// What stands in the way of a request.
+#[derive(Debug, PartialEq, Eq)]
+enum Obstacle {
+    /// It may leave then.
+    Until(Instant),
+    /// Another request's answer has to be waited for.
+    Answer,
+}
+
+impl Pacer {
+    /// Waits until a request may leave. `waiting` is told once for each wait how long it will be.
+    pub(super) async fn ready(self: &Arc<Self>, mut waiting: impl FnMut(Duration)) -> Ticket {
+        let mut told = None;
+        loop {
+            let changed = self.changed.notified();
+            let obstacle = match self.lock().let_go(Instant::now()) {
+                Ok(()) => {
+                    let pacer = Arc::clone(self);
+                    return Ticket { pacer };
+                }
+                Err(obstacle) => obstacle,
+            };
+            match obstacle {
+                Obstacle::Until(instant) => {
+                    if told != Some(instant) {
+                        waiting(instant.saturating_duration_since(Instant::now()));
+                        told = Some(instant);
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep_until(instant.into()) => {}
+                        () = changed => {}
+                    }
+                }
+                Obstacle::Answer => changed.await,
+            }
+        }
+    }
+
+    /// Waits until no penalty keeps requests back. `waiting` is told once for each wait how long it will be.
+    pub(super) async fn penalty_over(&self, mut waiting: impl FnMut(Duration)) {
+        loop {
+            let held = self.lock().not_before;
+            let Some(instant) = held.filter(|instant| Instant::now() < *instant) else {
+                return;
+            };
+            waiting(instant.saturating_duration_since(Instant::now()));
+            tokio::time::sleep_until(instant.into()).await;
+        }
+    }
+
+    /// A `429`: nothing leaves for so long.
+    pub(super) fn penalty(&self, wait: Duration) {
+        // Without any pause at all it would be asked without end.
+        self.lock().hold(later(Instant::now(), wait.max(SHORTEST)));
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ticket {
+    /// The answer has come, with these headers.
+    pub(super) fn answered(self, headers: &HeaderMap) {
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let remaining = number("x-rate-limit-remaining");
+        let window = number("x-rate-limit-window").map(Duration::from_secs);
+        let now = Instant::now();
+        self.pacer.lock().learn(remaining, window, now);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.pacer.lock();
+        state.unanswered -= 1;
+        drop(state);
+        self.pacer.changed.notify_waiters();
+    }
+}
+
+impl State {
+    fn let_go(&mut self, now: Instant) -> Result<(), Obstacle> {
+        if let Some(instant) = self.not_before {
+            if now < instant {
+                return Err(Obstacle::Until(instant));
+            }
+            self.not_before = None;
+        }
+        let free = match self.quota {
+            Quota::Unknown => self.unanswered == 0,
+            Quota::Unlimited => true,
+            // None remain, and the window has passed: the next answer will say what there is.
+            Quota::Remaining(0) => self.unanswered == 0,
+            Quota::Remaining(remaining) => self.unanswered < remaining,
+        };
+        if !free {
+            return Err(Obstacle::Answer);
+        }
+        self.unanswered += 1;
+        Ok(())
+    }
+
+    fn learn(&mut self, remaining: Option<u64>, window: Option<Duration>, now: Instant) {
+        match (remaining, self.quota) {
+            (Some(remaining), _) => self.quota = Quota::Remaining(remaining),
+            (None, Quota::Unknown) => self.quota = Quota::Unlimited,
+            (None, _) => {}
+        }
+        if let (Some(0), Some(window)) = (remaining, window) {
+            self.hold(later(now, window));
+        }
+    }
+
+    fn hold(&mut self, until: Instant) {
+        self.not_before = self.not_before.max(Some(until));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn before_the_first_answer_one_request_is_on_its_way() {
+        let now = Instant::now();
+        let mut state = State::default();
+        assert_eq!(state.let_go(now), Ok(()));
+        assert_eq!(state.let_go(now), Err(Obstacle::Answer));
+        state.learn(None, None, now);
+        state.unanswered -= 1;
+        for _ in 0..100 {
+            assert_eq!(state.let_go(now), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_remains_is_less_what_is_unanswered() {
+        let now = Instant::now();
+        let mut state = State::default();
+        state.learn(Some(2), Some(60 * SECOND), now);
+        assert_eq!(state.let_go(now), Ok(()));
+        assert_eq!(state.let_go(now), Ok(()));
+        assert_eq!(state.let_go(now), Err(Obstacle::Answer));
+        // One is answered, and it was counted in what the other's answer says.
+        state.unanswered -= 1;
+        state.learn(Some(0), Some(60 * SECOND), now);
+        let end = now + 60 * SECOND;
+        assert_eq!(state.let_go(now), Err(Obstacle::Until(end)));
+        state.unanswered -= 1;
+        assert_eq!(state.let_go(end - SECOND), Err(Obstacle::Until(end)));
+        // Then one asks first what there is.
+        assert_eq!(state.let_go(end), Ok(()));
+        assert_eq!(state.let_go(end), Err(Obstacle::Answer));
+    }
+
+    #[test]
+    fn the_longest_wait_counts() {
+        let now = Instant::now();
+        let mut state = State::default();
+        state.hold(now + 30 * SECOND);
+        state.hold(now + 10 * SECOND);
+        assert_eq!(
+            state.let_go(now + 20 * SECOND),
+            Err(Obstacle::Until(now + 30 * SECOND))
+        );
+        assert_eq!(state.let_go(now + 30 * SECOND), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_penalty_reaches_those_who_wait_already() {
+        let pacer = Arc::new(Pacer::default());
+        let first = pacer.ready(|_| {}).await;
+        let waiter = {
+            let pacer = Arc::clone(&pacer);
+            tokio::spawn(async move {
+                let mut waits = Vec::new();
+                let ticket = pacer.ready(|wait| waits.push(wait)).await;
+                drop(ticket);
+                waits
+            })
+        };
+        tokio::task::yield_now().await;
+        pacer.penalty(Duration::from_millis(50));
+        drop(first);
+        assert_eq!(waiter.await.unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,492 @@
+//! A batch in doubt is looked for in the API's list of batches.
+//!
+//! It is taken for the batch if it is in the list of this sender's batches since the upload began, has an id that
+//! is not another batch's, no more messages than were sent, and if all recipients of its first page are recipients
+//! of the batch, with the texts they were sent. What fits but for a text, or fits twice, is left to a person.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::encode::Batch;
+use crate::send::blocking::blocking;
+use crate::send::client::WaitingFor;
+use crate::send::delivery::Shared;
+use crate::send::outcome::{Failure, FailureKind, Receipt};
+use crate::send::policy::{Action, Circumstances, DoubtPolicy, Policy};
+use crate::send::response::{self, cleaned};
+use crate::send::source::SourceReader;
+
+/// How far the server's clock may be from where its answers show it: they have whole seconds.
+const MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// What to do about a batch that is in doubt.
+///
+/// It is looked for in the API's list of batches first. Only if it is not there after a grace period does the
+/// policy decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Reconciliation {
+    policy: DoubtPolicy,
+    unclear: DoubtPolicy,
+    grace: Duration,
+    interval: Duration,
+    page_size: u32,
+}
+
+impl Reconciliation {
+    /// What to do with a batch that was not found.
+    pub const fn policy(mut self, policy: DoubtPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What to do with a batch that an earlier process left in doubt, if the list does not tell: it cannot be asked,
+    /// or has batches that may or may not be it. For a person who has looked at it; [`DoubtPolicy::Stop`]
+    /// unless told otherwise. What this process itself comes to doubt, and cannot tell, stops it in any case.
+    pub const fn unclear(mut self, policy: DoubtPolicy) -> Self {
+        self.unclear = policy;
+        self
+    }
+
+    /// How long after its last bytes a batch may take to appear in the list, and how often to look. 60 s and
+    /// 10 s unless told otherwise.
+    pub const fn grace(mut self, grace: Duration, interval: Duration) -> Self {
+        self.grace = grace;
+        self.interval = interval;
+        self
+    }
+
+    /// How many batches or messages to ask for at once. 1000 unless told otherwise, the API's maximum.
+    pub const fn page_size(mut self, records: u32) -> Self {
+        self.page_size = records;
+        self
+    }
+
+    pub(super) const fn if_absent(&self) -> DoubtPolicy {
+        self.policy
+    }
+
+    pub(super) const fn if_unclear(&self) -> DoubtPolicy {
+        self.unclear
+    }
+}
+
+impl Default for Reconciliation {
+    fn default() -> Self {
+        Self {
+            policy: DoubtPolicy::default(),
+            unclear: DoubtPolicy::Stop,
+            grace: Duration::from_secs(60),
+            interval: Duration::from_secs(10),
+            page_size: 1_000,
+        }
+    }
+}
+
+/// What came of looking for a batch.
+#[derive(Debug)]
+pub(super) enum Finding {
+    Found(Receipt),
+    /// It is not there, and had time enough to appear.
+    Absent,
+    /// It cannot be said.
+    Unclear(Failure),
+}
+
+/// What is looked for.
+pub(super) struct Sought<'a> {
+    pub(super) batch: Batch,
+    /// By this machine's clock: what was created before is another batch.
+    pub(super) since: SystemTime,
+    /// What was created from then on may be the batch; before, it is too early to be sure.
+    pub(super) sure_since: SystemTime,
+    /// When its last bytes left, at the earliest.
+    pub(super) committed: SystemTime,
+    /// Its body without and with nothing but its tail.
+    pub(super) body: &'a (dyn Fn() -> Option<SourceReader> + Send + Sync),
+    pub(super) tail: &'static [u8],
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<T> {
+    #[serde(default = "Vec::new")]
+    records: Vec<T>,
+    #[serde(default)]
+    paging: Option<Paging>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Paging {
+    next_page_token: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    id: String,
+    from: Option<String>,
+    batch_size: Option<u64>,
+    status: Option<String>,
+    creation_time: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ListedMessage {
+    #[serde(default)]
+    to: Vec<String>,
+    text: Option<String>,
+}
+
+/// How a listed batch compares with the one that is sought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Match {
+    Same,
+    /// The recipients are the same, but not the texts.
+    OtherTexts,
+    /// It has no messages yet to compare.
+    Nothing,
+    Other,
+}
+
+/// Looks for a batch until it is found, or the grace period is over.
+pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
+    let options = shared.reconciliation;
+    let since_commit = sought.committed.elapsed().unwrap_or_default();
+    let deadline = Instant::now() + options.grace.saturating_sub(since_commit);
+    loop {
+        // Before looking: what is not there now had until now to appear.
+        let is_last = Instant::now() >= deadline;
+        match look(shared, sought).await {
+            Ok(Finding::Found(receipt)) => return Finding::Found(receipt),
+            // What is absent may appear, and what is unclear may become clear.
+            Ok(finding) if is_last => return finding,
+            Ok(_) => {}
+            Err(failure) => return Finding::Unclear(failure),
+        }
+        let wait = options
+            .interval
+            .min(deadline.saturating_duration_since(Instant::now()));
+        shared.waiting(sought.batch.number, WaitingFor::Doubt, wait);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> {
+    let mut same = Vec::new();
+    let mut unsure = None;
+    for candidate in candidates(shared, sought).await? {
+        match compare(shared, sought, &candidate.listed).await? {
+            Match::Same if candidate.is_early => {
+                unsure = Some("was created before this one's last bytes left");
+            }
+            Match::Same => same.push(candidate.listed),
+            Match::OtherTexts => {
+                unsure = Some("has the same recipients, and another text");
+            }
+            Match::Nothing => unsure = unsure.or(Some("shows no messages yet")),
+            Match::Other => {}
+        }
+    }
+    Ok(match (same.as_slice(), unsure) {
+        ([found], None) => Finding::Found(receipt(sought.batch, found)),
+        ([], None) => Finding::Absent,
+        (_, Some(why)) => Finding::Unclear(unclear(format!(
+            "a batch in the server's list may be this one, but it {why}"
+        ))),
+        (several, None) => {
+            let ids: Vec<_> = several
+                .iter()
+                .map(|listed| response::id(&listed.id))
+                .collect();
+            Finding::Unclear(unclear(format!(
+                "several batches in the server's list have its recipients: {}",
+                ids.join(", ")
+            )))
+        }
+    })
+}
+
+fn unclear(reason: String) -> Failure {
+    FailureKind::Transport {
+        step: "looking for the batch",
+        reason,
+    }
+    .into()
+}
+
+fn receipt(batch: Batch, found: &Listed) -> Receipt {
+    Receipt {
+        batch,
+        id: response::id(&found.id),
+        batch_size: found.batch_size,
+        status: found.status.as_deref().map(cleaned),
+        creation_time: found.creation_time.as_deref().map(cleaned),
+        rejected: 0,
+        unplaced: 0,
+        found: true,
+        elapsed: Duration::ZERO,
+    }
+}
+
+/// A batch of the list that may be it.
+struct Candidate {
+    listed: Listed,
+    /// It was created somewhat early for that.
+    is_early: bool,
+}
+
+/// The batches of the list that may be it, by what the list says of them.
+async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidate>, Failure> {
+    let path = shared.dialect.batches_path();
+    let clock = shared.client.clock();
+    if !clock.is_known() {
+        // Any answer shows the server's time.
+        let _: Page<IgnoredAny> = ask(shared, sought, path, &[], None).await?;
+    }
+    let server_time = |here: SystemTime| {
+        let here = Timestamp::try_from(here).unwrap_or_else(|_| Timestamp::now());
+        clock.server_time(here)
+    };
+    let earlier = |time: Timestamp| time.checked_sub(MARGIN).unwrap_or(Timestamp::MIN);
+    let since = earlier(server_time(sought.since));
+    let sure_since = earlier(server_time(sought.sure_since));
+    let until = server_time(SystemTime::now());
+    let until = until.checked_add(MARGIN).unwrap_or(Timestamp::MAX);
+    let (from, to) = (since.to_string(), until.to_string());
+    let query = [
+        ("from", shared.from.as_str()),
+        ("dateFrom", &from),
+        ("dateTo", &to),
+    ];
+
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page: Page<Listed> = ask(shared, sought, path, &query, token.as_deref()).await?;
+        for listed in page.records {
+            let created = listed.creation_time.as_deref().and_then(timestamp);
+            let fits = listed.from.as_deref().is_none_or(|from| from == shared.from.as_str())
+                && listed.batch_size.is_none_or(|size| size <= sought.batch.messages)
+                // One whose time cannot be read may be it.
+                && created.is_none_or(|created| created >= since)
+                && !shared.knows(&response::id(&listed.id));
+            if fits && seen.insert(listed.id.clone()) {
+                let is_early = created.is_none_or(|created| created < sure_since);
+                found.push(Candidate { listed, is_early });
+            }
+        }
+        token = page.paging.and_then(|paging| paging.next_page_token);
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// A time as RFC 3339 has it, in any zone.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
+
+/// Compares the recipients and texts of a listed batch's first page with what was sent.
+async fn compare(shared: &Shared, sought: &Sought<'_>, listed: &Listed) -> Result<Match, Failure> {
+    let path = shared.dialect.messages_path();
+    let query = [("batchId", listed.id.as_str()), ("view", "Detailed")];
+    let page: Page<ListedMessage> = ask(shared, sought, path, &query, None).await?;
+    let mut wanted: HashMap<String, HashSet<Option<String>>> = HashMap::new();
+    for message in page.records {
+        let text = message.text;
+        for to in message.to {
+            wanted.entry(to).or_default().insert(text.clone());
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(Match::Nothing);
+    }
+    let Some(body) = (sought.body)() else {
+        return Err(unclear(
+            "its recipients cannot be compared without a spool".to_owned(),
+        ));
+    };
+    let body = body.chain(sought.tail);
+    let compared = blocking(move || strike_off(body, wanted)).await;
+    compared.map_err(|error| FailureKind::Spool(error).into())
+}
+
+/// Goes through a body, and sees whether everything that is wanted is in it.
+fn strike_off(
+    body: impl Read,
+    wanted: HashMap<String, HashSet<Option<String>>>,
+) -> io::Result<Match> {
+    let mut unseen: HashSet<String> = wanted.keys().cloned().collect();
+    let mut visitor = BodyVisitor {
+        default: None,
+        wanted,
+        unseen: &mut unseen,
+    };
+    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 * 1024, body));
+    json.deserialize_map(&mut visitor)?;
+    let texts_left = visitor
+        .wanted
+        .values()
+        .any(|texts| texts.iter().any(Option::is_some));
+    Ok(match (unseen.is_empty(), texts_left) {
+        (true, false) => Match::Same,
+        (true, true) => Match::OtherTexts,
+        (false, _) => Match::Other,
+    })
+}
+
+/// Visits `{"from":…,"text":…,"messages":[…]}`, with the text before the messages, as the encoder writes it.
+struct BodyVisitor<'a> {
+    default: Option<String>,
+    wanted: HashMap<String, HashSet<Option<String>>>,
+    unseen: &'a mut HashSet<String>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    to: Vec<String>,
+    text: Option<String>,
+}
+
+impl<'de> Visitor<'de> for &mut BodyVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a batch")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "text" => self.default = map.next_value()?,
+                "messages" => map.next_value_seed(&mut *self)?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some(entry) = entries.next_element::<Entry>()? {
+            for to in entry.to {
+                if let Some(texts) = self.wanted.get_mut(&to) {
+                    let text = entry.text.as_ref().or(self.default.as_ref());
+                    texts.retain(|wanted| wanted.is_some() && wanted.as_ref() != text);
+                    self.unseen.remove(&to);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> serde::de::DeserializeSeed<'de> for &mut BodyVisitor<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+/// Asks for a page, and again if that fails in passing.
+async fn ask<T: DeserializeOwned>(
+    shared: &Shared,
+    sought: &Sought<'_>,
+    path: &str,
+    query: &[(&str, &str)],
+    page: Option<&str>,
+) -> Result<Page<T>, Failure> {
+    let page_size = shared.reconciliation.page_size.to_string();
+    let mut query = query.to_vec();
+    query.push(("perPage", &page_size));
+    query.extend(page.map(|token| ("pageToken", token)));
+    let number = sought.batch.number;
+    let waiting = |what, wait| shared.waiting(number, what, wait);
+    let mut policy = Policy::new(shared.retry);
+    loop {
+        let (failure, bearer) = match shared.client.get(path, &query, &waiting).await {
+            Ok(answer) => {
+                match response::read_json(answer, shared.client.timeouts().response).await {
+                    Ok(page) => return Ok(page),
+                    Err(failure) => (failure, None),
+                }
+            }
+            Err(failed) => failed,
+        };
+        let circumstances = Circumstances {
+            can_split: false,
+            can_renew: shared.client.can_renew(),
+            had_length: true,
+            jitter: fastrand::f64(),
+        };
+        match policy.decide_failed(&failure, &circumstances) {
+            Action::Renew => {
+                if let Some(bearer) = bearer {
+                    shared.client.refuse(&bearer).await;
+                }
+            }
+            // The client holds all requests back itself.
+            Action::Penalty(_) => {}
+            Action::Again(pause) => {
+                shared.waiting(number, WaitingFor::Retry, pause);
+                tokio::time::sleep(pause).await;
+            }
+            _ => return Err(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{"from":"+16505550100","text":"Hi","messages":[{"to":["+14155550100"]},{"to":["+14155550101"],"text":"Hi \"Bob\""}]}"#;
+
+    fn compared(wanted: &[(&str, Option<&str>)]) -> Match {
+        let mut map: HashMap<String, HashSet<Option<String>>> = HashMap::new();
+        for (to, text) in wanted {
+            let texts = map.entry((*to).to_owned()).or_default();
+            texts.insert(text.map(str::to_owned));
+        }
+        strike_off(BODY.as_bytes(), map).unwrap()
+    }
+
+    #[test]
+    fn recipients_and_texts_are_compared() {
+        let first = ("+14155550100", Some("Hi"));
+        let second = ("+14155550101", Some("Hi \"Bob\""));
+        assert_eq!(compared(&[first, second]), Match::Same);
+        assert_eq!(compared(&[second]), Match::Same);
+        assert_eq!(compared(&[("+14155550100", None), second]), Match::Same);
+        assert_eq!(
+            compared(&[first, ("+14155550101", Some("Hi"))]),
+            Match::OtherTexts
+        );
+        assert_eq!(
+            compared(&[first, ("+14155550102", Some("Hi"))]),
+            Match::Other
+        );
+        assert_eq!(compared(&[("+14155550102", None)]), Match::Other);
+    }
+
+    #[test]
+    fn a_time_in_any_zone_is_understood() {
+        let utc = timestamp("2026-11-23T10:00:00Z");
+        assert!(utc.is_some());
+        assert_eq!(timestamp("2026-11-23T15:30:00+05:30"), utc);
+        assert_eq!(timestamp("2026-11-23T10:00:00.000000Z"), utc);
+        assert_eq!(timestamp("yesterday"), None);
+    }
+}

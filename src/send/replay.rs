@@ -1,0 +1,80 @@
+//! What an earlier process has settled: which records are to be passed over, and how to see that they are the
+//! same.
+//!
+//! Encoding is deterministic, so resuming is encoding the same input again. Where a batch of the journal begins
+//! and ends is by its records; its digest says whether they are what was sent.
+
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+use crate::encode::Batch;
+use crate::journal::{State, Status};
+use crate::send::outcome::{Failure, FailureKind};
+
+/// The batches of a journal whose records must not just be sent again, in the input's order.
+#[derive(Debug, Default)]
+pub(super) struct Replay(VecDeque<Planned>);
+
+/// A batch of the journal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Planned {
+    pub(super) batch: Batch,
+    /// When it was committed, if it is not known what became of it.
+    pub(super) in_doubt_since: Option<SystemTime>,
+}
+
+impl Replay {
+    pub(super) fn of(state: &State) -> Self {
+        let held = state.held();
+        let planned = held.into_iter().map(|held| Planned {
+            batch: held.batch,
+            in_doubt_since: match held.status {
+                Status::Committed | Status::InDoubt { .. } => Some(held.committed_at),
+                _ => None,
+            },
+        });
+        Self(planned.collect())
+    }
+
+    /// The record at which the next batch of the journal begins.
+    pub(super) fn next_first(&self) -> Option<u64> {
+        self.0.front().map(|planned| planned.batch.first.record)
+    }
+
+    pub(super) fn take(&mut self) -> Option<Planned> {
+        self.0.pop_front()
+    }
+}
+
+impl Planned {
+    /// Whether what was encoded again is what was sent.
+    ///
+    /// # Errors
+    /// If not.
+    pub(super) fn check(&self, again: &Batch) -> Result<(), Failure> {
+        let is_same = self.batch.first.record == again.first.record
+            && self.batch.last.record == again.last.record
+            && self.batch.messages == again.messages
+            && self.batch.digest == again.digest;
+        if is_same { Ok(()) } else { Err(self.changed()) }
+    }
+
+    /// The input has changed since this batch was sent.
+    pub(super) fn changed(&self) -> Failure {
+        let Batch {
+            number,
+            first,
+            last,
+            ..
+        } = self.batch;
+        let lines = match (first.line, last.line) {
+            (0, _) | (_, 0) => String::new(),
+            (first, last) => format!(" (lines {first} to {last})"),
+        };
+        FailureKind::Changed(format!(
+            "the list has changed: batch {number} was sent with records {} to {}{lines}, and they are not the same now",
+            first.record, last.record
+        ))
+        .into()
+    }
+}

@@ -1,0 +1,490 @@
+//! A send as a whole: hands the encoder's parts to deliveries, several at once if it may, and keeps the account.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use futures::Stream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::encode::{Batch, Splitter};
+use crate::input::Parser;
+use crate::journal::{BatchState, Entry, Journal, Shape, State, Status};
+use crate::message::Message;
+use crate::send::coverage::{Coverage, Fate, Place};
+use crate::send::delivery::{Delivered, Shared, deliver};
+use crate::send::ledger::Ledger;
+use crate::send::outcome::{Failure, FailureKind, Report, Stopped};
+use crate::send::pump::{self, Feed, Opened, Part, Signals};
+use crate::send::replay::Replay;
+use crate::send::source::{Feeder, Spooler};
+use crate::send::{Event, Progress, Sender};
+
+/// A send under way.
+pub(super) struct Run {
+    shared: Arc<Shared>,
+    spooler: Spooler,
+    /// One for each batch that may be on its way.
+    permits: Arc<Semaphore>,
+    lanes: JoinSet<Delivered>,
+    /// How many of the lanes are about batches of an earlier process.
+    doubts: usize,
+    /// Waits for the caller's word to stop; ends with the run.
+    stop: JoinSet<()>,
+    /// What the journal says of batches that an earlier process held, by their numbers.
+    held: HashMap<u64, BatchState>,
+    account: Account,
+    started: Instant,
+}
+
+/// Where batches of the journal begin to be counted that were not got to: behind all others.
+const UNREACHED: u64 = u64::MAX / 2;
+
+/// What the report is made of.
+#[derive(Default)]
+struct Account {
+    report: Report,
+    coverage: Coverage,
+    /// The first record of batches that were given up before their ends were known.
+    given_up: Option<u64>,
+    /// Why the run did not come to its end, and in which batch.
+    failure: Option<(Option<u64>, Failure)>,
+}
+
+/// Why no more parts are taken.
+enum Ended {
+    /// The input has ended.
+    Finished,
+    Failed(Failure),
+    /// A delivery has said why, or the caller wants it.
+    Halted,
+    /// The parts ended without a word: what makes them has panicked.
+    Panicked,
+}
+
+impl Run {
+    /// # Errors
+    /// If the sender cannot begin.
+    pub(super) fn new(sender: Sender) -> Result<(Self, Feed), Stopped> {
+        let started = Instant::now();
+        Self::begin(sender, started).map_err(|failure| {
+            let report = Report {
+                not_sent_from: Some(1),
+                elapsed: started.elapsed(),
+                ..Report::default()
+            };
+            Stopped {
+                report: Box::new(report),
+                failure,
+            }
+        })
+    }
+
+    fn begin(sender: Sender, started: Instant) -> Result<(Self, Feed), Failure> {
+        let splitter = Splitter::new(&sender.envelope, sender.limits)
+            .map_err(FailureKind::Input)?
+            .with_chunk_bytes(sender.chunk_bytes);
+        let (ledger, state) = match sender.journal {
+            Some((journal, state)) => {
+                let shape = Shape::new(&sender.envelope, sender.limits);
+                let journal = begin_journal(journal, state.as_deref(), &shape)?;
+                (Ledger::new(journal), state)
+            }
+            None => (Ledger::default(), None),
+        };
+        let state = state.as_deref();
+        let last_number = state.into_iter().flat_map(|state| &state.batches);
+        let last_number = last_number.map(|batch| batch.batch.number).max();
+        let signals = Arc::new(Signals {
+            next_number: AtomicU64::new(last_number.unwrap_or(0) + 1),
+            max_bytes: AtomicU64::new(state.and_then(|state| state.max_bytes).unwrap_or(u64::MAX)),
+        });
+        let feed = Feed::new(
+            splitter,
+            sender.limits,
+            sender.on_invalid,
+            sender.handler.clone(),
+            Arc::clone(&signals),
+            sender.pauses,
+            state.map(Replay::of).unwrap_or_default(),
+        );
+
+        let dialect = sender.envelope.dialect();
+        let mut head = Vec::new();
+        dialect.write_head(&mut head, &sender.envelope);
+        let shared = Arc::new(Shared {
+            client: sender.client,
+            dialect,
+            from: sender.envelope.from(),
+            max_bytes: sender.limits.max_bytes(),
+            head: head.into(),
+            handler: sender.handler,
+            ledger,
+            retry: sender.retry,
+            reconciliation: sender.reconciliation,
+            signals,
+            wants_length: AtomicBool::new(false),
+            halt: watch::Sender::new(false),
+            ids: Mutex::new(
+                state
+                    .into_iter()
+                    .flat_map(State::ids)
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+            progress: Mutex::default(),
+        });
+        let (halting, stop) = (Arc::clone(&shared), sender.stop);
+        // Dropped with the run, also when that is given up in the middle: the journal must not stay locked.
+        let mut waiting_for_stop = JoinSet::new();
+        waiting_for_stop.spawn(async move {
+            stop.await;
+            halting.halt();
+        });
+        let held = state.into_iter().flat_map(State::held).cloned();
+        let run = Self {
+            shared,
+            spooler: Spooler::new(sender.spool),
+            permits: Arc::new(Semaphore::new(sender.in_flight.min(Semaphore::MAX_PERMITS))),
+            lanes: JoinSet::new(),
+            doubts: 0,
+            stop: waiting_for_stop,
+            held: held.map(|held| (held.batch.number, held)).collect(),
+            account: Account::default(),
+            started,
+        };
+        Ok((run, feed))
+    }
+
+    pub(super) async fn input(
+        mut self,
+        feed: Feed,
+        input: impl Read + Send + 'static,
+        parser: Parser,
+    ) -> Result<Report, Stopped> {
+        let (parts, encoder) = pump::spawn(feed, input, parser);
+        let ended = self.drive(parts).await;
+        if matches!(ended, Ended::Panicked)
+            && let Err(panic) = encoder.join()
+        {
+            std::panic::resume_unwind(panic);
+        }
+        self.end(ended).await
+    }
+
+    pub(super) async fn stream<'m>(
+        mut self,
+        feed: Feed,
+        messages: impl Stream<Item = Message<'m>>,
+    ) -> Result<Report, Stopped> {
+        let (sender, parts) = mpsc::channel(1);
+        let ended = {
+            let mut fed = std::pin::pin!(pump::feed_stream(feed, messages, sender));
+            let mut driven = std::pin::pin!(self.drive(parts));
+            tokio::select! {
+                biased;
+                ended = &mut driven => ended,
+                () = &mut fed => driven.await,
+            }
+        };
+        self.end(ended).await
+    }
+
+    /// Takes parts until there are no more, or they are not wanted any more.
+    async fn drive(&mut self, mut parts: mpsc::Receiver<Part>) -> Ended {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            biased;
+            () = shared.halted() => Ended::Halted,
+            ended = self.take(&mut parts) => ended,
+        }
+    }
+
+    async fn take(&mut self, parts: &mut mpsc::Receiver<Part>) -> Ended {
+        // Dropped without its end, it makes its delivery give the batch up.
+        let mut open: Option<Feeder> = None;
+        loop {
+            let part = tokio::select! {
+                biased;
+                Some(delivered) = self.lanes.join_next() => {
+                    self.delivered(delivered);
+                    continue;
+                }
+                part = parts.recv() => part,
+            };
+            let Some(part) = part else {
+                return Ended::Panicked;
+            };
+            let written = match part {
+                Part::Chunk(opened, bytes, progress) => {
+                    self.write(&mut open, opened, bytes, progress).await
+                }
+                Part::End(opened, end) => {
+                    let written = self.write(&mut open, opened, end.closed.rest, end.progress);
+                    let written = written.await;
+                    if let Some(feeder) = open.take() {
+                        let lookup = end.origins.lookup();
+                        feeder.end(end.closed.batch, end.closed.tail, lookup, end.progress);
+                    }
+                    written
+                }
+                Part::Settled(opened, batch, progress) => self.replayed(opened, *batch, progress),
+                Part::Finished => return Ended::Finished,
+                Part::Failed(failure) => return Ended::Failed(failure),
+            };
+            if let Err(failure) = written {
+                return Ended::Failed(failure);
+            }
+        }
+    }
+
+    /// Hands bytes to the delivery that they belong to; the first ones begin it, when there is a lane for it.
+    async fn write(
+        &mut self,
+        open: &mut Option<Feeder>,
+        opened: Opened,
+        bytes: bytes::Bytes,
+        progress: Progress,
+    ) -> Result<(), Failure> {
+        let feeder = match open {
+            Some(feeder) => feeder,
+            None => {
+                let permit = self.permit(opened.committed.is_some()).await;
+                let (mut feeder, source) = self.spooler.open(opened.committed.is_some())?;
+                if opened.committed.is_some() || self.shared.wants_length.load(Ordering::Relaxed) {
+                    feeder.only_spool();
+                }
+                self.doubts += usize::from(opened.committed.is_some());
+                let shared = Arc::clone(&self.shared);
+                self.lanes.spawn(deliver(shared, opened, source, permit));
+                open.insert(feeder)
+            }
+        };
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let may_run_ahead = self.permits.available_permits() > 0;
+        feeder.write(bytes, progress, may_run_ahead).await;
+        Ok(())
+    }
+
+    /// Waits until another batch may be on its way. What is in doubt is settled first.
+    async fn permit(&mut self, is_in_doubt: bool) -> OwnedSemaphorePermit {
+        loop {
+            let is_held_back = self.doubts > 0 && !is_in_doubt;
+            let permit = Arc::clone(&self.permits).acquire_owned();
+            tokio::select! {
+                biased;
+                Some(delivered) = self.lanes.join_next() => self.delivered(delivered),
+                permit = permit, if !is_held_back => {
+                    return permit.expect("nobody closes the semaphore");
+                }
+            }
+        }
+    }
+
+    /// A batch that an earlier process has settled is the same in this input.
+    fn replayed(
+        &mut self,
+        opened: Opened,
+        batch: Batch,
+        progress: Progress,
+    ) -> Result<(), Failure> {
+        let place = Place::whole(opened.place);
+        if let Some(held) = self.held.remove(&opened.number) {
+            self.account.add_held(place, &batch, &held.status);
+        }
+        let batch = opened.number;
+        self.shared.handler.call(Event::Replayed { batch })?;
+        self.shared.tell(progress)
+    }
+
+    fn delivered(&mut self, delivered: Result<Delivered, tokio::task::JoinError>) {
+        let delivered = match delivered {
+            Ok(delivered) => delivered,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.doubts -= usize::from(delivered.was_in_doubt);
+        for part in delivered.parts {
+            let Some(batch) = part.batch else {
+                // What an earlier process committed is in the journal.
+                if !delivered.was_in_doubt {
+                    let first = part.first.record;
+                    let before = self.account.given_up.unwrap_or(first);
+                    self.account.given_up = Some(first.min(before));
+                }
+                continue;
+            };
+            self.held.remove(&delivered.number);
+            self.account.add(part.place, &batch, part.fate);
+            if let Some(receipt) = part.receipt {
+                let report = &mut self.account.report;
+                report.rejected += receipt.rejected;
+                report.unplaced += receipt.unplaced;
+                report.found += u64::from(receipt.found);
+            }
+        }
+        if let Some((number, failure)) = delivered.failure {
+            self.account.fail(number, failure);
+        }
+    }
+
+    /// Waits for what is still open, and makes the report.
+    async fn end(mut self, ended: Ended) -> Result<Report, Stopped> {
+        let is_finished = matches!(ended, Ended::Finished);
+        while let Some(delivered) = self.lanes.join_next().await {
+            self.delivered(delivered);
+        }
+        // It is gone when this returns: nothing holds the journal then.
+        self.stop.shutdown().await;
+        match ended {
+            Ended::Finished => {}
+            Ended::Failed(failure) => self.account.fail(None, failure),
+            Ended::Halted | Ended::Panicked => {
+                self.account.fail(None, FailureKind::Interrupted.into());
+            }
+        }
+        let invalid = self.shared.handler.invalid_count();
+        if !is_finished {
+            self.account.add_unreached(self.held.into_values());
+        }
+        let (mut report, mut failure) = self.account.close(is_finished);
+        report.invalid = invalid;
+        let entry = match &failure {
+            None => Entry::Finished {
+                batches: report.batches,
+                messages: report.messages,
+                rejected: report.rejected,
+                invalid,
+            },
+            Some((_, failure)) => Entry::Stopped {
+                reason: failure.to_string(),
+            },
+        };
+        if let Err(unwritten) = self.shared.ledger.sync(entry).await
+            && failure.is_none()
+        {
+            failure = Some((None, unwritten));
+        }
+        report.elapsed = self.started.elapsed();
+        match failure {
+            None => Ok(report),
+            Some((number, failure)) => {
+                report.failed_batch = number;
+                Err(Stopped {
+                    report: Box::new(report),
+                    failure,
+                })
+            }
+        }
+    }
+}
+
+/// Sees that a journal is about this send, and says that a further process goes on with it.
+fn begin_journal(
+    mut journal: Journal,
+    state: Option<&State>,
+    shape: &Shape,
+) -> Result<Journal, Failure> {
+    let Some(state) = state else {
+        return Ok(journal);
+    };
+    let then = &state.header.shape;
+    if then.envelope != shape.envelope {
+        let what = "the sender or the text is not the one that the journal's run was begun with";
+        return Err(FailureKind::Changed(what.to_owned()).into());
+    }
+    if then != shape {
+        let what = "the limits of a batch are not those that the journal's run was begun with";
+        return Err(FailureKind::Changed(what.to_owned()).into());
+    }
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    journal.append(&Entry::Resumed { version })?;
+    journal.sync()?;
+    Ok(journal)
+}
+
+impl Account {
+    fn add(&mut self, place: Place, batch: &Batch, fate: Fate) {
+        let records = batch.first.record..=batch.last.record;
+        self.coverage.add(place, records, fate);
+        if fate == Fate::Accepted {
+            self.report.batches += 1;
+            self.report.messages += batch.messages;
+            self.report.bytes += batch.bytes;
+        }
+    }
+
+    /// A batch of the journal, as an earlier process left it.
+    fn add_held(&mut self, place: Place, batch: &Batch, status: &Status) {
+        let fate = match status {
+            Status::Accepted { .. } => Fate::Accepted,
+            Status::Skipped => Fate::Skipped,
+            _ => Fate::InDoubt,
+        };
+        self.add(place, batch, fate);
+        let report = &mut self.report;
+        if let Status::Accepted {
+            rejected,
+            unplaced,
+            found,
+            ..
+        } = status
+        {
+            report.rejected += rejected;
+            report.unplaced += unplaced;
+            report.found += u64::from(*found);
+            report.replayed += 1;
+        }
+    }
+
+    /// Batches of the journal that this process did not get to: the report is about the whole run.
+    fn add_unreached(&mut self, held: impl Iterator<Item = BatchState>) {
+        let mut held: Vec<_> = held.collect();
+        held.sort_unstable_by_key(|held| held.batch.first.record);
+        let mut place = Place::whole(UNREACHED);
+        for held in held {
+            let (before, first) = (self.coverage.last(), held.batch.first.record);
+            if before + 1 < first {
+                self.coverage
+                    .add(place, before + 1..=first - 1, Fate::NotSent);
+                place.batch += 1;
+            }
+            self.add_held(place, &held.batch, &held.status);
+            place.batch += 1;
+            // What was given up without an end ends before this batch.
+            self.given_up = self.given_up.filter(|given_up| *given_up > first);
+        }
+    }
+
+    /// The first failure is the reason, but for an interruption, which may follow from another.
+    fn fail(&mut self, number: Option<u64>, failure: Failure) {
+        let is_interruption =
+            |failure: &Failure| matches!(failure.kind(), FailureKind::Interrupted);
+        match &self.failure {
+            Some((_, before)) if !is_interruption(before) || is_interruption(&failure) => {}
+            _ => self.failure = Some((number, failure)),
+        }
+    }
+
+    fn close(self, is_finished: bool) -> (Report, Option<(Option<u64>, Failure)>) {
+        let mut report = self.report;
+        report.accepted = self.coverage.of(Fate::Accepted);
+        report.in_doubt = self.coverage.of(Fate::InDoubt);
+        report.skipped = self.coverage.of(Fate::Skipped);
+        report.not_sent = self.coverage.of(Fate::NotSent);
+        // What was not sent last goes on into what was never begun.
+        let last = self.coverage.last();
+        let unsent_end = report.not_sent.pop_if(|range| *range.end() == last);
+        let unsent_end = unsent_end.map(|range| *range.start());
+        let never_begun = (!is_finished).then_some(last + 1);
+        report.not_sent_from = [unsent_end, self.given_up, never_begun]
+            .into_iter()
+            .flatten()
+            .min();
+        (report, self.failure)
+    }
+}

@@ -1,0 +1,67 @@
+//! The connection is cut at every byte of a batch's request, and of its answer.
+
+use batchcast::send::DoubtPolicy;
+use batchcast_sandbox::fault::{Effect, Ending, Offset};
+use futures::StreamExt;
+
+use crate::support::{House, Options};
+
+/// How many bytes neither the request nor the answer of the batch here has.
+const BEYOND: u64 = 1_500;
+
+const ENDINGS: [Ending; 2] = [Ending::Reset, Ending::Close];
+
+/// Whether the fault was felt.
+async fn delivered_in_spite_of(effect: Effect, tries: u32, policy: DoubtPolicy) -> bool {
+    let house = House::new(3, 2).await;
+    house.sandbox.push_fault(effect);
+    let options = Options {
+        policy,
+        tries,
+        ..Options::default()
+    };
+    // One try: the next is another process's, which goes by the journal alone.
+    house.run_until_done(options).await;
+    house.assert_exactly_once();
+    house.sandbox.stats().faults > 0
+}
+
+/// Returns how many bytes could be cut at.
+async fn at_every_byte(effect: impl Fn(u64, Ending) -> Effect, policy: DoubtPolicy) -> usize {
+    let mut felt = 0;
+    for tries in [1, 3] {
+        let cuts = (0..BEYOND).flat_map(|after| ENDINGS.map(|ending| (after, ending)));
+        let runs =
+            cuts.map(|(after, ending)| delivered_in_spite_of(effect(after, ending), tries, policy));
+        let mut runs = futures::stream::iter(runs).buffered(8);
+        let mut unfelt = 0;
+        while let Some(was_felt) = runs.next().await {
+            felt += usize::from(was_felt);
+            unfelt = if was_felt { 0 } else { unfelt + 1 };
+            if unfelt > 8 {
+                break;
+            }
+        }
+        assert!(unfelt > 8, "there are more than {BEYOND} bytes");
+    }
+    felt
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_every_byte_of_the_request() {
+    let cut = |after, ending| Effect::CutRequest {
+        after: Offset::Wire(after),
+        ending,
+    };
+    // What was cut behind the last bytes is in doubt, and not in the list.
+    let felt = at_every_byte(cut, DoubtPolicy::Resend).await;
+    assert!(felt > 4 * 300, "{felt}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_every_byte_of_the_answer() {
+    let cut = |after, ending| Effect::CutAnswer { after, ending };
+    // It was accepted, so it is found, whatever the policy.
+    let felt = at_every_byte(cut, DoubtPolicy::Stop).await;
+    assert!(felt > 4 * 300, "{felt}");
+}

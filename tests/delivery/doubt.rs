@@ -1,0 +1,231 @@
+//! Batches in doubt: looked for in the server's list, and found, missed, or left to the policy.
+
+use std::time::Duration;
+
+use batchcast::journal::{Journal, Status};
+use batchcast::send::{DoubtPolicy, FailureKind};
+use batchcast_sandbox::fault::FaultRule;
+use batchcast_sandbox::{BatchSize, SandboxBuilder};
+
+use crate::support::{House, Options};
+
+fn fault(words: &str) -> FaultRule {
+    words.parse().unwrap()
+}
+
+const LOST_AND_ACCEPTED: &str = "batch: reset answer";
+const LOST: &str = "batch: answer 503";
+
+fn with(policy: DoubtPolicy) -> Options {
+    Options {
+        policy,
+        ..Options::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_found_whatever_clock_and_spelling_the_server_has() {
+    type Build = fn(SandboxBuilder) -> SandboxBuilder;
+    let servers: [Build; 6] = [
+        |it| it.clock_skew(3_600),
+        |it| it.clock_skew(-3_600),
+        |it| it.utc_offset("+05:30".parse().unwrap()),
+        |it| {
+            it.utc_offset("-08:00".parse().unwrap())
+                .fraction_digits(0)
+                .clock_skew(-3_600)
+        },
+        |it| it.batch_size(BatchSize::Sent),
+        |it| it.reject("suffix:0001".parse().unwrap()),
+    ];
+    for (number, build) in servers.into_iter().enumerate() {
+        let house = House::with(4, 2, build).await;
+        house.sandbox.push_fault(fault(LOST_AND_ACCEPTED));
+        let options = Options::default();
+        let input = std::io::Cursor::new(house.input());
+        let sender = house.sender(options).await;
+        let report = sender
+            .send_input(input, crate::support::lines())
+            .await
+            .unwrap();
+        assert_eq!((report.batches, report.found), (2, 1), "server {number}");
+        let times = house.times_accepted();
+        assert!(times.iter().all(|times| *times <= 1));
+        assert_eq!(house.sandbox.stats().creates, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_not_there_is_left_to_the_policy() {
+    for in_flight in [1, 2] {
+        let house = House::new(6, 2).await;
+        house.sandbox.push_fault(fault(LOST));
+        let stop = Options {
+            in_flight,
+            ..with(DoubtPolicy::Stop)
+        };
+        let stopped = house.run(stop).await.unwrap_err();
+        assert_eq!(stopped.report.in_doubt.len(), 1, "{stopped}");
+        assert!(stopped.is_passing());
+        // Asked again without another word, it stops again.
+        let stopped = house.run(stop).await.unwrap_err();
+        assert!(
+            matches!(stopped.failure.kind(), FailureKind::Unseen),
+            "{stopped}"
+        );
+        let report = house.run(with(DoubtPolicy::Resend)).await.unwrap();
+        assert_eq!(report.accepted, [1..=6]);
+        house.assert_exactly_once();
+    }
+
+    let house = House::new(6, 2).await;
+    house.sandbox.push_fault(fault(LOST));
+    let report = house.run(with(DoubtPolicy::Skip)).await.unwrap();
+    assert_eq!(
+        (report.skipped, report.accepted),
+        (vec![1..=2], vec![3..=6])
+    );
+    // A skipped batch stays skipped.
+    let report = house.run(with(DoubtPolicy::Resend)).await.unwrap();
+    assert_eq!((report.skipped, report.replayed), (vec![1..=2], 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_appears_late_is_waited_for() {
+    let house = House::new(4, 2).await;
+    house
+        .sandbox
+        .push_fault(fault("batch: reset answer, hide 2 lists"));
+    let options = Options {
+        grace: Duration::from_secs(30),
+        ..with(DoubtPolicy::Resend)
+    };
+    let report = house.run(options).await.unwrap();
+    assert_eq!(report.found, 1);
+    house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_earlier_process_doubt_is_settled_first() {
+    let house = House::new(6, 2).await;
+    // Neither the answer nor the list is to be had.
+    house.sandbox.push_fault(fault(LOST_AND_ACCEPTED));
+    house.sandbox.push_fault(fault("list: answer 403"));
+    let stopped = house.run(with(DoubtPolicy::Resend)).await.unwrap_err();
+    assert!(
+        matches!(stopped.failure.kind(), FailureKind::Unclear { .. }),
+        "{stopped}"
+    );
+    assert_eq!(stopped.report.in_doubt, [1..=2]);
+    let state = Journal::read(&house.journal()).unwrap();
+    assert!(matches!(state.batches[0].status, Status::InDoubt { .. }));
+
+    let report = house.run(with(DoubtPolicy::Stop)).await.unwrap();
+    assert_eq!((report.found, report.batches), (1, 3));
+    house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_spool_a_doubt_is_left_to_a_further_process() {
+    let house = House::new(4, 2).await;
+    house.sandbox.push_fault(fault(LOST));
+    let options = Options {
+        spool: false,
+        ..with(DoubtPolicy::Resend)
+    };
+    let stopped = house.run(options).await.unwrap_err();
+    assert!(
+        matches!(stopped.failure.kind(), FailureKind::Answer(_)),
+        "{stopped}"
+    );
+    house.run(options).await.unwrap();
+    house.assert_exactly_once();
+
+    // Nor can it be compared; a further process makes it again, to compare it.
+    let house = House::new(4, 2).await;
+    house.sandbox.push_fault(fault(LOST_AND_ACCEPTED));
+    let stopped = house.run(options).await.unwrap_err();
+    assert!(
+        matches!(stopped.failure.kind(), FailureKind::Unclear { .. }),
+        "{stopped}"
+    );
+    let report = house.run(options).await.unwrap();
+    assert_eq!(report.found, 1);
+    house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_could_be_it_are_left_to_a_person() {
+    let house = House::new(2, 2).await;
+    // Somebody else sends the same to the same at the same time.
+    house.sandbox.push_fault(fault(LOST_AND_ACCEPTED));
+    let stranger = house.plain(Options::default());
+    house.sandbox.push_fault(fault("list: answer 403"));
+    let input = || std::io::Cursor::new(house.input());
+    let sender = house.sender(Options::default()).await;
+    let stopped = sender
+        .send_input(input(), crate::support::lines())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(stopped.failure.kind(), FailureKind::Unclear { .. }),
+        "{stopped}"
+    );
+    stranger
+        .send_input(input(), crate::support::lines())
+        .await
+        .unwrap();
+
+    let sender = house.sender(with(DoubtPolicy::Resend)).await;
+    let stopped = sender
+        .send_input(input(), crate::support::lines())
+        .await
+        .unwrap_err();
+    assert!(stopped.to_string().contains("several batches"), "{stopped}");
+    assert_eq!(stopped.report.in_doubt, [1..=2]);
+    // A person has looked.
+    let unclear = |policy| {
+        batchcast::send::Reconciliation::default()
+            .grace(Duration::ZERO, Duration::ZERO)
+            .unclear(policy)
+    };
+    let sender = house.sender(Options::default()).await;
+    let sender = sender.reconciliation(unclear(DoubtPolicy::Skip));
+    let report = sender
+        .send_input(input(), crate::support::lines())
+        .await
+        .unwrap();
+    assert_eq!(report.skipped, [1..=2]);
+    assert_eq!(house.times_accepted(), [2, 2], "one of each sender");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_pages_of_the_list_are_looked_at() {
+    let house = House::new(12, 1).await;
+    house
+        .sandbox
+        .set_faults("batch 1: reset answer; list 1: answer 403".parse().unwrap());
+    house.run(with(DoubtPolicy::Stop)).await.unwrap_err();
+    // Other batches, before it in the list.
+    for _ in 0..7 {
+        let message =
+            batchcast::Message::new(batchcast::PhoneNumber::parse("+14157779999").unwrap());
+        let sender = house.plain(Options::default());
+        sender
+            .send_stream(futures::stream::iter([message]))
+            .await
+            .unwrap();
+    }
+    let sender = house.sender(Options::default()).await.reconciliation(
+        batchcast::send::Reconciliation::default()
+            .grace(Duration::ZERO, Duration::ZERO)
+            .page_size(2),
+    );
+    let input = std::io::Cursor::new(house.input());
+    let report = sender
+        .send_input(input, crate::support::lines())
+        .await
+        .unwrap();
+    assert_eq!(report.found, 1);
+    assert_eq!(house.sandbox.stats().creates, 12 + 7);
+}

@@ -1,0 +1,15 @@
+//! Delivery against the sandbox, which fails as it is told to: never twice, never lost, and a report that is true.
+//!
+//! `BATCHCAST_DELIVERY_CASES` is how many random runs there are (40 unless set).
+
+#![cfg(feature = "send")]
+
+mod cut;
+mod disk;
+mod doubt;
+mod outcomes;
+mod pacing;
+mod random;
+mod resume;
+mod slow;
+mod support;

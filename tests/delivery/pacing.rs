@@ -1,0 +1,122 @@
+//! Rate limits: nothing leaves in a penalty interval, by whatever task.
+
+use std::time::{Duration, Instant};
+
+use batchcast::send::{Event, FailureKind, WaitingFor};
+use batchcast_sandbox::RateLimit;
+use batchcast_sandbox::fault::FaultRule;
+use tokio::sync::Notify;
+
+use crate::support::{House, Options, lines, within};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forty_batches_by_five_a_window() {
+    let runs = [1, 4].map(|in_flight| async move {
+        let limit = RateLimit::enforced(5, Duration::from_secs(1));
+        let house = House::with(40, 1, |sandbox| sandbox.rate_limit(limit)).await;
+        let options = Options {
+            in_flight,
+            ..Options::default()
+        };
+        let report = house.run(options).await.unwrap();
+        assert_eq!(report.batches, 40);
+        house.assert_exactly_once();
+        assert_eq!(house.sandbox.stats().violations, 0, "{in_flight}");
+    });
+    futures::future::join_all(runs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_429_nothing_leaves_until_it_may() {
+    let cases = [
+        ("answer 429 retry-after=1", 1),
+        ("answer 429 retry-after=1", 4),
+        ("answer 429 early=10 retry-after=1", 1),
+        ("answer 429 early=10 retry-after=1", 4),
+        ("answer 429 retry-after-date=2", 4),
+    ];
+    let runs = cases.map(|(fault, in_flight)| async move {
+        let house = House::with(12, 1, |sandbox| {
+            sandbox.rate_limit(RateLimit::announced(1_000, Duration::from_secs(60)))
+        })
+        .await;
+        // The first one: before its answer no other leaves.
+        house
+            .sandbox
+            .push_fault(format!("batch: {fault}").parse::<FaultRule>().unwrap());
+        let options = Options {
+            in_flight,
+            ..Options::default()
+        };
+        let began = Instant::now();
+        house.run(options).await.unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(900), "{fault}");
+        house.assert_exactly_once();
+        assert_eq!(house.sandbox.stats().violations, 0, "{fault} {in_flight}");
+    });
+    futures::future::join_all(runs).await;
+}
+
+/// Stops a run as soon as it says that it waits, and sees that it does not go on waiting.
+async fn stopped_while_it_waits(fault: &str, what: WaitingFor) {
+    let house = House::new(4, 2).await;
+    house
+        .sandbox
+        .push_fault(fault.parse::<FaultRule>().unwrap());
+    let options = Options {
+        jwt: true,
+        grace: Duration::from_secs(3_600),
+        ..Options::default()
+    };
+    let waits = std::sync::Arc::new(Notify::new());
+    let notify = std::sync::Arc::clone(&waits);
+    let sender = house
+        .sender(options)
+        .await
+        .on_event(move |event| {
+            if matches!(event, Event::Waiting { what: waited, .. } if waited == what) {
+                notify.notify_one();
+            }
+            Ok(())
+        })
+        .stop_when(async move { waits.notified().await });
+    let sender = match what {
+        WaitingFor::Doubt => {
+            let hour = Duration::from_secs(3_600);
+            sender.reconciliation(batchcast::send::Reconciliation::default().grace(hour, hour))
+        }
+        _ => {
+            let hour = Duration::from_secs(3_600);
+            sender.retry(batchcast::send::Retry::default().pauses(hour, hour))
+        }
+    };
+    let input = std::io::Cursor::new(house.input());
+    // `within` is a minute, the wait an hour.
+    let ended = within(sender.send_input(input, lines())).await;
+    let stopped = ended.as_ref().unwrap_err();
+    match what {
+        WaitingFor::Doubt => assert_eq!(stopped.report.in_doubt, [1..=2], "{fault}"),
+        _ => {
+            assert!(
+                matches!(stopped.failure.kind(), FailureKind::Interrupted),
+                "{fault}: {stopped}"
+            );
+            assert_eq!(stopped.report.not_sent_from, Some(1), "{fault}");
+        }
+    }
+    house.check(&ended);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_is_interrupted_at_once() {
+    stopped_while_it_waits("batch: answer 429 retry-after=3600", WaitingFor::RateLimit).await;
+    stopped_while_it_waits(
+        "batch: answer 429 early=5 retry-after=3600",
+        WaitingFor::RateLimit,
+    )
+    .await;
+    stopped_while_it_waits("token: answer 429 retry-after=3600", WaitingFor::Token).await;
+    // A 408 is no acceptance whenever it comes. A reset or a 503 behind the tail would be a doubt instead.
+    stopped_while_it_waits("batch: answer 408 retry-after=3600", WaitingFor::Retry).await;
+    stopped_while_it_waits("batch: answer 503", WaitingFor::Doubt).await;
+}
