@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use batchcast::journal::{BatchState, Header, Journal, JournalError, Status};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::fail::Usage;
 use crate::kept::quoted;
@@ -210,7 +210,7 @@ fn beside(list: &Path) -> PathBuf {
 /// Its name where lists from all places have theirs: the same for the same list.
 fn name_elsewhere(list: &Path) -> OsString {
     let mut name = list.file_name().unwrap_or_default().to_owned();
-    let path = xxh3_64(list.as_os_str().as_encoded_bytes());
+    let path = XxHash3_64::oneshot(list.as_os_str().as_encoded_bytes());
     name.push(format!("-{path:016x}.{EXTENSION}"));
     name
 }

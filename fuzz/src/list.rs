@@ -2,7 +2,7 @@
 
 use batchcast::Position;
 use batchcast::input::{Fields, Format, MAX_RECORD_BYTES, Template};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::paths::{Fact, Facts, List};
 
@@ -28,7 +28,7 @@ pub(crate) fn with_template(format: Format, bytes: &[u8], template: Option<&Temp
         bytes,
     };
     // By the bytes themselves, so that an input alone reproduces what it has shown.
-    let mut random = Random(xxh3_64(bytes));
+    let mut random = Random(XxHash3_64::oneshot(bytes));
     let len = bytes.len();
     let (facts, path) = match random.below(6) {
         0 => (list.in_blocks(&[], usize::MAX), "its end seen late"),

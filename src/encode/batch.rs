@@ -1,9 +1,10 @@
 //! One batch, counted byte by byte.
 
 use std::fmt;
+use std::hash::Hasher as _;
 
 use bytes::Bytes;
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_64;
 
 use crate::encode::{DEFAULT_CHUNK_BYTES, Limits};
 use crate::envelope::{Dialect, Envelope, FIRST, SEPARATOR};
@@ -59,7 +60,7 @@ pub struct BatchEncoder {
     /// What was taken out of the buffer before.
     taken: u64,
     separator: u8,
-    digest: Xxh3,
+    digest: XxHash3_64,
     number: u64,
     messages: u64,
     first: Position,
@@ -136,7 +137,7 @@ impl BatchEncoder {
             head: head.into(),
             taken: 0,
             separator: FIRST,
-            digest: Xxh3::new(),
+            digest: XxHash3_64::new(),
             number: 1,
             messages: 0,
             first: Position::default(),
@@ -277,7 +278,7 @@ impl BatchEncoder {
         if self.messages == 0 || self.buffer.is_empty() {
             return Bytes::new();
         }
-        self.digest.update(&self.buffer[self.undigested..]);
+        self.digest.write(&self.buffer[self.undigested..]);
         self.undigested = 0;
         self.taken += self.buffer.len() as u64;
         self.watch();
@@ -326,7 +327,7 @@ impl BatchEncoder {
             last: self.last,
             messages: self.messages,
             bytes,
-            digest: self.digest.digest(),
+            digest: self.digest.finish(),
         };
         self.buffer.clear();
         self.buffer.extend_from_slice(&self.head);
@@ -334,7 +335,7 @@ impl BatchEncoder {
         self.undigested = self.head.len();
         self.taken = 0;
         self.separator = FIRST;
-        self.digest.reset();
+        self.digest = XxHash3_64::new();
         self.number += 1;
         self.messages = 0;
         let tail = Bytes::from_static(self.dialect.tail());

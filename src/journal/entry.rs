@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::{VERSION, plain};
 use crate::encode::{Batch, Limits};
@@ -66,7 +66,7 @@ impl Shape {
         Self {
             max_bytes: limits.max_bytes(),
             max_messages: limits.max_messages().map(u64::from),
-            envelope: xxh3_64(&head),
+            envelope: XxHash3_64::oneshot(&head),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A batch that the server found too large, cut into smaller ones between its entries, from its spool.
 
+use std::hash::Hasher as _;
 use std::io::{self, BufRead, BufReader, Read};
 
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_64;
 
 /// A part of a body: some of its entries, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,24 +22,24 @@ pub(super) fn cut(body: impl Read, head: u64, max_entries: u64) -> io::Result<Ve
     let mut body = BufReader::with_capacity(64 * 1024, body);
     io::copy(&mut body.by_ref().take(head), &mut io::sink())?;
     let mut pieces: Vec<Piece> = Vec::new();
-    let mut digest = Xxh3::new();
+    let mut digest = XxHash3_64::new();
     let mut entries = Entries::new(body, head);
     while let Some((start, entry)) = entries.next()? {
         let end = start + entry.len() as u64;
         match pieces.last_mut() {
             Some(piece) if end - piece.start <= max_entries => {
-                digest.update(b",");
-                digest.update(entry);
+                digest.write(b",");
+                digest.write(entry);
                 piece.end = end;
                 piece.messages += 1;
             }
             last => {
                 if let Some(piece) = last {
-                    piece.digest = digest.digest();
+                    piece.digest = digest.finish();
                 }
-                digest.reset();
-                digest.update(b"[");
-                digest.update(entry);
+                digest = XxHash3_64::new();
+                digest.write(b"[");
+                digest.write(entry);
                 pieces.push(Piece {
                     start,
                     end,
@@ -49,7 +50,7 @@ pub(super) fn cut(body: impl Read, head: u64, max_entries: u64) -> io::Result<Ve
         }
     }
     if let Some(piece) = pieces.last_mut() {
-        piece.digest = digest.digest();
+        piece.digest = digest.finish();
     }
     Ok(pieces)
 }
