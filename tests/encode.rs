@@ -354,3 +354,36 @@ fn nothing_makes_no_batch() {
     assert!(splitter.close_batch().is_none());
     assert!(splitter.finish().is_none());
 }
+
+#[test]
+fn whitespace_from_outside_counts_against_the_limit() {
+    let number = PhoneNumber::parse("+14155550100").unwrap();
+    let envelope = Envelope::new(number).with_text(Text::new("Hi").unwrap());
+    for (max_bytes, pads) in (150..220).flat_map(|max| (0..30).map(move |pads| (max, pads))) {
+        let limits = Limits::default().with_max_bytes(max_bytes);
+        let mut splitter = Splitter::new(&envelope, limits).unwrap();
+        assert!(matches!(
+            splitter.push(&Message::new(number)).unwrap(),
+            Push::Buffered
+        ));
+        let mut bytes = splitter.flush().unwrap().len() as u64;
+        for _ in 0..pads {
+            if splitter.room() > 0 {
+                splitter.pad(1);
+                bytes += 1;
+            }
+        }
+        let closed = loop {
+            match splitter.push(&Message::new(number)).unwrap() {
+                Push::Buffered => {}
+                Push::Chunk(chunk) => bytes += chunk.len() as u64,
+                Push::Batch(closed) => break closed,
+            }
+        };
+        bytes += (closed.rest.len() + closed.tail.len()) as u64;
+        assert_eq!(closed.batch.bytes, bytes, "{max_bytes} {pads}");
+        let entry = r#",{"to":["+14155550100"]}"#.len() as u64;
+        let full = max_bytes - entry + 1..=max_bytes;
+        assert!(full.contains(&bytes), "{bytes} of {max_bytes}, {pads}");
+    }
+}

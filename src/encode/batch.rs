@@ -180,11 +180,11 @@ impl BatchEncoder {
         Ok(start)
     }
 
-    /// Counts the entry written last in, if there is nothing else to it. One comparison, or two, are what
-    /// all the limits cost nearly all entries.
+    /// Counts the entry written last in, if there is nothing else to it. One comparison is what all the limits
+    /// cost nearly all entries.
     #[inline]
     pub(super) fn keep_unremarkable(&mut self, position: Position) -> bool {
-        if self.buffer.len() >= self.unremarkable || self.messages >= self.max_messages {
+        if self.buffer.len() >= self.unremarkable {
             return false;
         }
         self.keep(position);
@@ -200,9 +200,9 @@ impl BatchEncoder {
         if self.messages == 0 {
             self.first = position;
             self.separator = SEPARATOR;
-            self.watch();
         }
         self.keep(position);
+        self.watch();
         true
     }
 
@@ -221,7 +221,15 @@ impl BatchEncoder {
         let others = self.taken + self.dialect.tail().len() as u64;
         let most = self.max_bytes.saturating_sub(others);
         let too_much = usize::try_from(most).map_or(usize::MAX, |most| most.saturating_add(1));
-        self.unremarkable = self.chunk_bytes.min(too_much);
+        // So many bytes hold no more messages than there is room for, however small they are.
+        let smallest = self.dialect.smallest_entry(!self.has_default_text);
+        let room = self
+            .max_messages
+            .saturating_sub(self.messages)
+            .saturating_add(1);
+        let few = usize::try_from(room.saturating_mul(smallest)).unwrap_or(usize::MAX);
+        let few = self.buffer.len().saturating_add(few);
+        self.unremarkable = self.chunk_bytes.min(too_much).min(few);
     }
 
     /// Takes back the entry written last, which begins at `start`, and gives it out.
@@ -281,20 +289,25 @@ impl BatchEncoder {
         self.digest.write(&self.buffer[self.undigested..]);
         self.undigested = 0;
         self.taken += self.buffer.len() as u64;
-        self.watch();
-        if self.buffer.len() < self.chunk_bytes / 4 {
+        let chunk = if self.buffer.len() < self.chunk_bytes / 4 {
             // An input that pauses makes small chunks: not worth giving the whole buffer away.
             let chunk = Bytes::copy_from_slice(&self.buffer);
             self.buffer.clear();
-            return chunk;
-        }
-        let empty = Vec::with_capacity(self.chunk_bytes + LARGEST_ENTRY);
-        std::mem::replace(&mut self.buffer, empty).into()
+            chunk
+        } else {
+            let empty = Vec::with_capacity(self.chunk_bytes + LARGEST_ENTRY);
+            std::mem::replace(&mut self.buffer, empty).into()
+        };
+        self.watch();
+        chunk
     }
 
     /// Counts bytes in that were put into the body from outside, such as whitespace between two entries.
-    pub(super) const fn pad(&mut self, bytes: u64) {
+    pub(super) fn pad(&mut self, bytes: u64) {
         self.taken += bytes;
+        if self.messages > 0 {
+            self.watch();
+        }
     }
 
     /// How many more bytes there is room for.

@@ -127,7 +127,7 @@ impl Splitter {
 
     /// Counts bytes in that were put into the open batch's body from outside, such as JSON whitespace that
     /// keeps a connection alive. They are not in the digest.
-    pub const fn pad(&mut self, bytes: u64) {
+    pub fn pad(&mut self, bytes: u64) {
         self.batch.pad(bytes);
     }
 
