@@ -1,7 +1,7 @@
 //! Measures the budgets of the hot paths as ratios, several times over, and prints them as a table.
 //!
-//! A ratio is of two benches in the same run; runs follow one another, so that what else the machine does
-//! falls on both of its sides. What is measured from end to end is taken from the newest result of
+//! A ratio is of two ways that take turns in a process, so that what else the machine does falls on both of
+//! its sides. What is measured from end to end is taken from the newest result of
 //! `benches/compare`.
 
 #![expect(
@@ -10,15 +10,14 @@
     reason = "a program for people"
 )]
 
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::PathBuf;
 use std::{env, fs};
 
 use anyhow::{Context as _, Result, bail};
 use batchcast_bench_tools::machine::{Machine, date_and_commit};
 use batchcast_bench_tools::stats::{median, median_and_range, ratios, short};
 use batchcast_bench_tools::table::markdown;
-use batchcast_bench_tools::{Comparison, criterion, newest_comparison, turns};
+use batchcast_bench_tools::{Comparison, newest_comparison, turns};
 use serde::Serialize;
 
 const USAGE: &str = "usage: benches/budgets [--runs N] [--out PATH]
@@ -26,59 +25,135 @@ const USAGE: &str = "usage: benches/budgets [--runs N] [--out PATH]
   --runs N   how many runs, 5 unless told otherwise
   --out      where the result goes [default: benches/results/DATE-budgets.json]";
 
-/// A budget that a bench measures.
+/// A budget that `benches/budgets.rs` measures, where the ways take turns in one process.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Budget {
     what: &'static str,
     than: &'static str,
-    /// How many times as fast it has to be.
-    least: f64,
+    bound: Bound,
+    /// In which part of what the bench prints, and with which way the first one there is compared.
     #[serde(skip)]
-    measured: Measured,
+    measured: (&'static str, &'static str),
 }
 
-/// Where a budget is measured: what is compared, and with what.
-#[derive(Debug, Clone, Copy)]
-enum Measured {
-    /// By `benches/budgets.rs`, where both take turns in one process.
-    InTurns(&'static str, &'static str),
-    /// By another bench, in a group of criterion's.
-    ByCriterion(&'static str, &'static str, &'static str),
+/// How many times as long as ours the other way has to take.
+#[derive(Debug, Clone, Copy, Serialize)]
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
 }
 
-use Measured::{ByCriterion, InTurns};
+use Bound::{AtLeast, AtMost};
+
+const TEXTS: &str = "texts, as many bytes of each";
+
+const fn budget(
+    what: &'static str,
+    bound: Bound,
+    than: &'static str,
+    part: &'static str,
+    way: &'static str,
+) -> Budget {
+    Budget {
+        what,
+        than,
+        bound,
+        measured: (part, way),
+    }
+}
 
 const BUDGETS: &[Budget] = &[
-    Budget {
-        what: "lines → body",
-        than: "serde_json writing what is parsed already",
-        least: 4.0,
-        measured: InTurns("lines", "serde_json, parsed before"),
-    },
-    Budget {
-        what: "NDJSON → body",
-        than: "serde_json, borrowed struct in, struct out",
-        least: 5.0,
-        measured: InTurns("ndjson/ascii", "serde_json"),
-    },
-    Budget {
-        what: "NDJSON → body",
-        than: "sonic-rs, the same",
-        least: 3.0,
-        measured: InTurns("ndjson/ascii", "sonic-rs"),
-    },
-    Budget {
-        what: "NDJSON → body",
-        than: "the floor: find lines, check UTF-8, copy",
-        least: 0.7,
-        measured: InTurns("ndjson/ascii", "floor"),
-    },
-    Budget {
-        what: "CSV + template → body",
-        than: "csv, format!, serde_json",
-        least: 4.0,
-        measured: ByCriterion("template", "template/csv", "csv, format!, serde_json"),
-    },
+    budget(
+        "lines → body",
+        AtLeast(4.0),
+        "serde_json writing what is parsed already",
+        "lines",
+        "serde_json, parsed before",
+    ),
+    budget(
+        "NDJSON → body",
+        AtLeast(5.0),
+        "serde_json, borrowed struct in, struct out",
+        "ndjson/ascii",
+        "serde_json",
+    ),
+    budget(
+        "NDJSON → body",
+        AtLeast(3.0),
+        "sonic-rs, the same",
+        "ndjson/ascii",
+        "sonic-rs",
+    ),
+    budget(
+        "NDJSON → body",
+        AtLeast(0.7),
+        "the floor: find lines, check UTF-8, copy",
+        "ndjson/ascii",
+        "floor",
+    ),
+    budget(
+        "NDJSON → body, the slow path",
+        AtLeast(1.0),
+        "serde_json",
+        "ndjson/slow: nested",
+        "serde_json",
+    ),
+    budget(
+        "CSV + template → body",
+        AtLeast(4.0),
+        "csv, format!, serde_json",
+        "template/csv",
+        "csv, format!, serde_json",
+    ),
+    budget(
+        "NDJSON, escapes",
+        AtMost(1.25),
+        "ASCII's time a byte",
+        TEXTS,
+        "escapes",
+    ),
+    budget(
+        "NDJSON, Spanish",
+        AtMost(1.25),
+        "ASCII's time a byte",
+        TEXTS,
+        "spanish",
+    ),
+    budget(
+        "NDJSON, Chinese",
+        AtMost(1.25),
+        "ASCII's time a byte",
+        TEXTS,
+        "chinese",
+    ),
+    budget(
+        "NDJSON, emoji",
+        AtMost(1.25),
+        "ASCII's time a byte",
+        TEXTS,
+        "emoji",
+    ),
+    budget(
+        "writing a string, ASCII",
+        AtLeast(2.0),
+        "serde_json",
+        "escape/ascii",
+        "serde_json",
+    ),
+    budget(
+        "writing a string, escapes",
+        AtLeast(2.0),
+        "serde_json",
+        "escape/escapes",
+        "serde_json",
+    ),
+    budget(
+        "writing a string, Chinese",
+        AtLeast(2.0),
+        "serde_json",
+        "escape/chinese",
+        "serde_json",
+    ),
 ];
 
 /// A budget, and how well it was met: a ratio for each run.
@@ -138,34 +213,26 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(usize, Option
                 runs = typed.context(USAGE)?;
             }
             "--out" => out = Some(arguments.next().context(USAGE)?.into()),
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
             _ => bail!(USAGE),
         }
     }
     Ok((runs, out))
 }
 
-/// Runs the benches that are there once, and adds a ratio to each budget they measure.
+/// Runs the bench once, and adds a ratio to each budget.
 fn measure(rows: &mut [Row]) -> Result<()> {
     let turns = turns::run()?;
     for row in rows {
-        let ratio = match row.budget.measured {
-            InTurns(name, theirs) => turns::ratio(&turns, name, theirs),
-            ByCriterion(bench, group, theirs) => by_criterion(bench, group, theirs)?,
-        };
-        row.ratios.extend(ratio);
+        let (part, way) = row.budget.measured;
+        let ratio = turns::ratio(&turns, part, way);
+        row.ratios
+            .push(ratio.with_context(|| format!("the bench does not measure {part}: {way}"))?);
     }
     Ok(())
-}
-
-fn by_criterion(bench: &str, group: &str, theirs: &str) -> Result<Option<f64>> {
-    if !Path::new(&format!("benches/{bench}.rs")).exists() {
-        return Ok(None);
-    }
-    let started = SystemTime::now();
-    criterion::run(bench, group)?;
-    let ours = criterion::seconds(group, "batchcast", started)?;
-    let theirs = criterion::seconds(group, theirs, started)?;
-    Ok(theirs.zip(ours).map(|(theirs, ours)| theirs / ours))
 }
 
 fn table(budgets: &[Row]) -> String {
@@ -173,13 +240,15 @@ fn table(budgets: &[Row]) -> String {
         .iter()
         .map(|Row { budget, ratios }| {
             let Budget {
-                what, than, least, ..
+                what, than, bound, ..
             } = budget;
-            let (seen, met) = match &ratios[..] {
-                [] => ("not measured".to_owned(), String::new()),
-                seen => (median_and_range(seen), met(median(seen) >= *least)),
+            let median = median(ratios);
+            let (bound, is_met) = match bound {
+                AtLeast(least) => (format!("≥ {least} × {than}"), median >= *least),
+                AtMost(most) => (format!("≤ {most} × {than}"), median <= *most),
             };
-            vec![(*what).to_owned(), format!("≥ {least} × {than}"), seen, met]
+            let seen = median_and_range(ratios);
+            vec![(*what).to_owned(), bound, seen, met(is_met)]
         })
         .collect();
     if let Some((_, comparison)) = newest_comparison() {

@@ -99,6 +99,10 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
             }
             "--quick" => options.quick = true,
             "--out" => options.out = Some(arguments.next().context(USAGE)?.into()),
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
             _ => bail!(USAGE),
         }
     }
