@@ -109,8 +109,12 @@ impl Account {
         report.not_sent = self.coverage.of(Fate::NotSent);
         // What was not sent last goes on into what was never begun.
         let last = self.coverage.last();
-        let unsent_end = report.not_sent.pop_if(|range| *range.end() == last);
-        let unsent_end = unsent_end.map(|range| *range.start());
+        let mut unsent_end = None;
+        let mut end = last;
+        while let Some(range) = report.not_sent.pop_if(|range| *range.end() == end) {
+            unsent_end = Some(*range.start());
+            end = range.start() - 1;
+        }
         let never_begun = (!is_finished).then_some(last + 1);
         report.not_sent_from = [unsent_end, given_up, never_begun]
             .into_iter()
@@ -191,6 +195,15 @@ mod tests {
         assert_eq!(report.in_doubt, [2..=2, 4..=4, 7..=8]);
         assert_eq!(report.not_sent, [1..=1, 5..=6]);
         assert_eq!(report.not_sent_from, Some(9));
+    }
+
+    #[test]
+    fn what_was_not_sent_at_the_end_is_told_in_one_piece() {
+        let mut account = Account::default();
+        account.give_up(1);
+        account.add(Place::whole(1), &batch(2, 3..=4), Fate::NotSent);
+        let (report, _) = account.close(false);
+        assert_eq!((report.not_sent, report.not_sent_from), (vec![], Some(1)));
     }
 
     #[test]
