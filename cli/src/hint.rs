@@ -108,7 +108,8 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
             "--spool DIR keeps batches on another disk; --spool none does without, and then stops at every failure"
         }
         FailureKind::Unclear { .. } => {
-            "look at the server's list of batches; a batch can be compared with it only if there is a spool (--spool DIR)"
+            "look at the server's list of batches; a batch can be compared with it only if there is a spool (--spool DIR). \
+             A resume with --in-doubt skip takes it for sent"
         }
         FailureKind::Journal(_) => "what is in the journal is safe: make room, then resume",
         FailureKind::Handler(_) => "what was written until then is in the file",

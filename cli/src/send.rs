@@ -147,6 +147,14 @@ impl Job {
         let pauses = Pauses::of_env()?;
         let (client, server, sandbox) = connect(self.target, &pauses).await?;
         let (list, delivery) = (self.list, self.delivery);
+        let mut reconciliation = pauses.reconciliation().policy(policy(delivery.in_doubt));
+        if matches!(
+            (&self.start, delivery.in_doubt),
+            (Start::Again(..), InDoubtArg::Skip)
+        ) {
+            // Who says it of a run that has stopped has seen why, and nobody gets a message twice by it.
+            reconciliation = reconciliation.unclear(DoubtPolicy::Skip);
+        }
         let mut sender = Sender::new(client, list.envelope.clone())
             .limits(list.limits)
             .on_invalid(if list.stop_on_invalid {
@@ -156,7 +164,7 @@ impl Job {
             })
             .in_flight(delivery.in_flight.into())
             .retry(pauses.retry())
-            .reconciliation(pauses.reconciliation().policy(policy(delivery.in_doubt)))
+            .reconciliation(reconciliation)
             .stop_when(stop.clone().asked());
         match &delivery.spool {
             None => {}

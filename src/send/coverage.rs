@@ -92,6 +92,23 @@ impl Coverage {
         ranges.map(|(&first, range)| first..=range.last).collect()
     }
 
+    /// Whether this record has a fate.
+    pub(super) fn has(&self, record: u64) -> bool {
+        let range = self.ranges.range(..=record).next_back();
+        range.is_some_and(|(_, range)| record <= range.last)
+    }
+
+    /// The last record before this one that has a fate.
+    pub(super) fn last_before(&self, record: u64) -> u64 {
+        let range = self.ranges.range(..record).next_back();
+        range.map_or(0, |(_, range)| range.last)
+    }
+
+    /// The first record from this one on with which a range begins.
+    pub(super) fn next_first(&self, record: u64) -> Option<u64> {
+        self.ranges.range(record..).next().map(|(&first, _)| first)
+    }
+
     /// The last record that has a fate.
     pub(super) fn last(&self) -> u64 {
         self.ranges

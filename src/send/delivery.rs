@@ -1,9 +1,9 @@
 //! One batch, from its first bytes until it is settled: tried, tried again, split, looked for.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -53,6 +53,8 @@ pub(super) struct Shared {
     pub(super) halt: watch::Sender<bool>,
     /// The ids of batches that are known: none of them is another one.
     pub(super) ids: Mutex<HashSet<String>>,
+    /// The batches whose last bytes have left, and of which nothing more is known yet.
+    pub(super) unanswered: watch::Sender<BTreeSet<u64>>,
     pub(super) progress: Mutex<Progress>,
 }
 
@@ -71,6 +73,20 @@ impl Shared {
 
     pub(super) fn knows(&self, id: &str) -> bool {
         self.ids().contains(id)
+    }
+
+    /// The batches that may be in the server's list, though their ids are not known yet.
+    pub(super) fn unanswered(&self) -> BTreeSet<u64> {
+        self.unanswered.borrow().clone()
+    }
+
+    /// Returns when it is known of all these batches which ids they have, or that they are in doubt themselves.
+    pub(super) async fn answered(&self, batches: &BTreeSet<u64>) {
+        let mut unanswered = self.unanswered.subscribe();
+        // The sender lives as long as `self`.
+        let _answered = unanswered
+            .wait_for(|unanswered| unanswered.is_disjoint(batches))
+            .await;
     }
 
     fn ids(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
@@ -224,6 +240,8 @@ impl Ended {
 struct Delivery<'a> {
     shared: &'a Shared,
     policy: Policy,
+    /// How often the batch was sent again though it was in doubt.
+    resends: u32,
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -234,9 +252,25 @@ struct Attempted {
     was_committed: bool,
     had_length: bool,
     bearer: Option<reqwest::header::HeaderValue>,
-    began: SystemTime,
+    began: Moment,
     /// What kept the handler or the journal from taking what they were told about a batch that was committed.
     untold: Result<(), Failure>,
+}
+
+/// A moment, by two clocks: the one may be put right in the meantime, the other stands still while the machine sleeps.
+#[derive(Clone, Copy)]
+struct Moment(SystemTime, Instant);
+
+impl Moment {
+    fn now() -> Self {
+        Self(SystemTime::now(), Instant::now())
+    }
+
+    /// When that was, by the clock as it is now.
+    fn at_the_earliest(self) -> SystemTime {
+        let passed = SystemTime::now().checked_sub(self.1.elapsed());
+        passed.map_or(self.0, |passed| passed.min(self.0))
+    }
 }
 
 impl<'a> Delivery<'a> {
@@ -244,18 +278,23 @@ impl<'a> Delivery<'a> {
         Self {
             shared,
             policy: Policy::new(shared.retry),
+            resends: 0,
             permit,
         }
     }
 
     async fn run(&mut self, item: &mut Item) -> Ended {
         if let Some(committed) = item.committed {
+            // By a clock that has been put back since, it is later than now: then, at the latest, it was.
+            let committed = committed.min(SystemTime::now());
             let began = committed.checked_sub(LONGEST_UPLOAD).unwrap_or(committed);
             item.source.rewind();
             let doubt = FailureKind::Unseen.into();
             if let Some(ended) = self.settle_doubt(item, began, committed, doubt).await {
                 return ended;
             }
+            // What becomes of it from here on is this process's own to know.
+            item.committed = None;
         }
         loop {
             let attempted = self.attempt(item).await;
@@ -271,7 +310,12 @@ impl<'a> Delivery<'a> {
         if matches!(attempted.outcome, Outcome::Accepted(_)) {
             self.permit = None;
         }
-        if let Err(failure) = shared.journal(item.number, &attempted).await {
+        let journaled = shared.journal(item.number, &attempted).await;
+        if attempted.was_committed {
+            let is_known = |unanswered: &mut BTreeSet<u64>| _ = unanswered.remove(&item.number);
+            shared.unanswered.send_modify(is_known);
+        }
+        if let Err(failure) = journaled {
             let fate = match &attempted.outcome {
                 Outcome::Accepted(_) => Fate::Accepted,
                 Outcome::InDoubt(_) => Fate::InDoubt,
@@ -311,7 +355,7 @@ impl<'a> Delivery<'a> {
             Action::Done | Action::Stop => Some(Ended::failed(Fate::NotSent, failure)),
             Action::Reconcile => {
                 let committed = SystemTime::now();
-                self.settle_doubt(item, attempted.began, committed, failure)
+                self.settle_doubt(item, attempted.began.at_the_earliest(), committed, failure)
                     .await
             }
             // It cannot be sent again in this run.
@@ -370,7 +414,7 @@ impl<'a> Delivery<'a> {
             was_committed: false,
             had_length: false,
             bearer: None,
-            began: SystemTime::now(),
+            began: Moment::now(),
             untold: Ok(()),
         };
         match self.try_once(item, &mut attempted).await {
@@ -412,7 +456,7 @@ impl<'a> Delivery<'a> {
             upload = opened => upload.map_err(Outcome::NotSent)?,
         };
         attempted.bearer = Some(upload.bearer().clone());
-        attempted.began = SystemTime::now();
+        attempted.began = Moment::now();
         let attempt = item.attempt;
         shared
             .handler
@@ -452,6 +496,8 @@ impl<'a> Delivery<'a> {
             .await
             .map_err(Outcome::Incomplete)?;
         attempted.was_committed = true;
+        let is_committed = |unanswered: &mut BTreeSet<u64>| _ = unanswered.insert(batch);
+        shared.unanswered.send_modify(is_committed);
         let committed = at_gate
             .release(end.tail.clone())
             .await
@@ -471,7 +517,7 @@ impl<'a> Delivery<'a> {
 
     /// Looks for a batch in doubt, and does what the policy says if it is not found. `None`: it is to be sent again.
     async fn settle_doubt(
-        &self,
+        &mut self,
         item: &mut Item,
         began: SystemTime,
         committed: SystemTime,
@@ -535,9 +581,17 @@ impl<'a> Delivery<'a> {
     }
 
     /// Does what the policy says with a batch that stays in doubt.
-    async fn decide(&self, item: &Item, policy: DoubtPolicy, failure: Failure) -> Option<Ended> {
+    async fn decide(
+        &mut self,
+        item: &Item,
+        policy: DoubtPolicy,
+        failure: Failure,
+    ) -> Option<Ended> {
         let shared = self.shared;
         let batch = item.number;
+        // A server that never answers, and shows what it has later than it is waited for, would get it without end.
+        let is_enough = policy == DoubtPolicy::Resend && self.resends >= shared.retry.most();
+        let policy = if is_enough { DoubtPolicy::Stop } else { policy };
         match policy {
             DoubtPolicy::Stop => Some(Ended::failed(Fate::InDoubt, failure)),
             DoubtPolicy::Skip => {
@@ -549,6 +603,7 @@ impl<'a> Delivery<'a> {
                 })
             }
             DoubtPolicy::Resend => {
+                self.resends += 1;
                 let decision = Decision::Resend;
                 let written = shared.ledger.sync(Entry::Decided { batch, decision }).await;
                 match written {

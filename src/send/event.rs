@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::input::Invalid;
 use crate::send::client::WaitingFor;
+use crate::send::events::Tap;
 use crate::send::outcome::{Failure, FailureKind, Receipt, Reject};
 use crate::send::policy::DoubtPolicy;
 
@@ -105,6 +106,7 @@ pub struct Progress {
 #[derive(Clone)]
 pub(super) struct Handler {
     call: Arc<dyn Fn(Event<'_>) -> io::Result<()> + Send + Sync>,
+    tap: Option<Tap>,
     invalid: Arc<AtomicU64>,
 }
 
@@ -112,11 +114,32 @@ impl Handler {
     pub(super) fn new(call: impl Fn(Event<'_>) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self {
             call: Arc::new(call),
+            tap: None,
             invalid: Arc::default(),
         }
     }
 
+    /// Tells this one instead.
+    pub(super) fn instead(
+        &mut self,
+        call: impl Fn(Event<'_>) -> io::Result<()> + Send + Sync + 'static,
+    ) {
+        self.call = Arc::new(call);
+    }
+
+    /// Tells this one as well.
+    pub(super) fn tap_by(&mut self, tap: Tap) {
+        self.tap = Some(tap);
+    }
+
+    pub(super) const fn tap(&self) -> Option<&Tap> {
+        self.tap.as_ref()
+    }
+
     pub(super) fn call(&self, event: Event<'_>) -> Result<(), Failure> {
+        if let Some(tap) = &self.tap {
+            tap.put(&event);
+        }
         (self.call)(event).map_err(|error| FailureKind::Handler(error).into())
     }
 

@@ -38,6 +38,7 @@
 //!
 //! [`Journal`]: crate::journal::Journal
 
+mod account;
 mod auth;
 mod blocking;
 mod client;
@@ -45,6 +46,7 @@ mod clock;
 mod coverage;
 mod delivery;
 mod event;
+mod events;
 mod ledger;
 mod origins;
 mod outcome;
@@ -70,6 +72,7 @@ pub use self::auth::Credentials;
 pub use self::client::{Client, ClientBuilder, ClientError, DEFAULT_BASE_URL, WaitingFor};
 use self::event::Handler;
 pub use self::event::{Event, Progress};
+pub use self::events::{Events, InvalidRecord, OwnedEvent};
 pub use self::outcome::{
     ApiError, ApiErrorDetail, Failure, FailureKind, Origin, Outcome, Receipt, Reject, Report,
     Stopped,
@@ -234,8 +237,35 @@ impl Sender {
         mut self,
         handler: impl Fn(Event<'_>) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        self.handler = Handler::new(handler);
+        self.handler.instead(handler);
         self
+    }
+
+    /// The same as a stream, for who would rather take what happens than be called. It does not keep the send
+    /// waiting, and cannot stop it.
+    ///
+    /// ```no_run
+    /// use batchcast::send::{OwnedEvent, Sender};
+    /// use futures::StreamExt;
+    ///
+    /// # async fn send(sender: Sender, input: std::fs::File, parser: batchcast::input::Parser)
+    /// # -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, mut events) = sender.events();
+    /// let sending = tokio::spawn(sender.send_input(input, parser));
+    /// while let Some(event) = events.next().await {
+    ///     if let OwnedEvent::Accepted(receipt) = event {
+    ///         println!("batch {} is {}", receipt.batch.number, receipt.id);
+    ///     }
+    /// }
+    /// let report = sending.await??;
+    /// # let _ = report;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn events(mut self) -> (Self, Events) {
+        let (tap, events) = events::tap();
+        self.handler.tap_by(tap);
+        (self, events)
     }
 
     /// When to stop early, such as at a signal: a batch on its way is given up (nobody gets a message of

@@ -5,7 +5,9 @@
 //! - When `X-Rate-Limit-Remaining` is used up, nothing is sent for `X-Rate-Limit-Window`.
 //!
 //! Several batches may be on their way at once, so what remains is what the last answer said, less the
-//! requests that have not been answered yet. Before the first answer one request is on its way at most.
+//! requests that have not been answered yet. Before the first answer one request is on its way at most. Answers
+//! may come in another order than the server gave them: that more remains is believed only of a request that left
+//! after it was known how little.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,6 +41,10 @@ struct State {
     not_before: Option<Instant>,
     quota: Quota,
     unanswered: u64,
+    /// How many answers have said what remains.
+    lessons: u64,
+    /// Which of them `quota` is from.
+    quota_is_from: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +61,8 @@ enum Quota {
 #[derive(Debug)]
 pub(super) struct Ticket {
     pacer: Arc<Pacer>,
+    /// How many answers had said what remains when it was let go.
+    lessons: u64,
 }
 
 /// What stands in the way of a request.
@@ -72,10 +80,11 @@ impl Pacer {
         let mut told = None;
         loop {
             let changed = self.changed.notified();
-            let obstacle = match self.lock().let_go(Instant::now()) {
-                Ok(()) => {
+            let let_go = self.lock().let_go(Instant::now());
+            let obstacle = match let_go {
+                Ok(lessons) => {
                     let pacer = Arc::clone(self);
-                    return Ticket { pacer };
+                    return Ticket { pacer, lessons };
                 }
                 Err(obstacle) => obstacle,
             };
@@ -126,7 +135,8 @@ impl Ticket {
         let remaining = number("x-rate-limit-remaining");
         let window = number("x-rate-limit-window").map(Duration::from_secs);
         let now = Instant::now();
-        self.pacer.lock().learn(remaining, window, now);
+        let mut state = self.pacer.lock();
+        state.learn(self.lessons, remaining, window, now);
     }
 }
 
@@ -140,7 +150,8 @@ impl Drop for Ticket {
 }
 
 impl State {
-    fn let_go(&mut self, now: Instant) -> Result<(), Obstacle> {
+    /// Lets a request go, and says how many lessons had been learned until then.
+    fn let_go(&mut self, now: Instant) -> Result<u64, Obstacle> {
         if let Some(instant) = self.not_before {
             if now < instant {
                 return Err(Obstacle::Until(instant));
@@ -158,12 +169,26 @@ impl State {
             return Err(Obstacle::Answer);
         }
         self.unanswered += 1;
-        Ok(())
+        Ok(self.lessons)
     }
 
-    fn learn(&mut self, remaining: Option<u64>, window: Option<Duration>, now: Instant) {
+    /// Learns from the answer to a request that was let go after so many lessons.
+    fn learn(
+        &mut self,
+        lessons: u64,
+        remaining: Option<u64>,
+        window: Option<Duration>,
+        now: Instant,
+    ) {
         match (remaining, self.quota) {
-            (Some(remaining), _) => self.quota = Quota::Remaining(remaining),
+            // An older answer that came late: the server had counted less when it gave it.
+            (Some(remaining), Quota::Remaining(known))
+                if remaining > known && lessons < self.quota_is_from => {}
+            (Some(remaining), _) => {
+                self.quota = Quota::Remaining(remaining);
+                self.lessons += 1;
+                self.quota_is_from = self.lessons;
+            }
             (None, Quota::Unknown) => self.quota = Quota::Unlimited,
             (None, _) => {}
         }
@@ -187,12 +212,12 @@ mod tests {
     fn before_the_first_answer_one_request_is_on_its_way() {
         let now = Instant::now();
         let mut state = State::default();
-        assert_eq!(state.let_go(now), Ok(()));
+        assert_eq!(state.let_go(now), Ok(0));
         assert_eq!(state.let_go(now), Err(Obstacle::Answer));
-        state.learn(None, None, now);
+        state.learn(0, None, None, now);
         state.unanswered -= 1;
         for _ in 0..100 {
-            assert_eq!(state.let_go(now), Ok(()));
+            assert_eq!(state.let_go(now), Ok(0));
         }
     }
 
@@ -200,20 +225,40 @@ mod tests {
     fn what_remains_is_less_what_is_unanswered() {
         let now = Instant::now();
         let mut state = State::default();
-        state.learn(Some(2), Some(60 * SECOND), now);
-        assert_eq!(state.let_go(now), Ok(()));
-        assert_eq!(state.let_go(now), Ok(()));
+        state.learn(0, Some(2), Some(60 * SECOND), now);
+        assert_eq!(state.let_go(now), Ok(1));
+        assert_eq!(state.let_go(now), Ok(1));
         assert_eq!(state.let_go(now), Err(Obstacle::Answer));
         // One is answered, and it was counted in what the other's answer says.
         state.unanswered -= 1;
-        state.learn(Some(0), Some(60 * SECOND), now);
+        state.learn(1, Some(0), Some(60 * SECOND), now);
         let end = now + 60 * SECOND;
         assert_eq!(state.let_go(now), Err(Obstacle::Until(end)));
         state.unanswered -= 1;
         assert_eq!(state.let_go(end - SECOND), Err(Obstacle::Until(end)));
         // Then one asks first what there is.
-        assert_eq!(state.let_go(end), Ok(()));
+        assert_eq!(state.let_go(end), Ok(2));
         assert_eq!(state.let_go(end), Err(Obstacle::Answer));
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_does_not_say_that_more_remains() {
+        let now = Instant::now();
+        let mut state = State::default();
+        state.learn(0, Some(4), None, now);
+        let first = state.let_go(now).unwrap();
+        let second = state.let_go(now).unwrap();
+        // The server gave 3, then 2; the second came first.
+        state.unanswered -= 1;
+        state.learn(second, Some(2), None, now);
+        state.unanswered -= 1;
+        state.learn(first, Some(3), None, now);
+        assert_eq!(state.quota, Quota::Remaining(2));
+        // One that left later is believed: the window has moved on.
+        let third = state.let_go(now).unwrap();
+        state.unanswered -= 1;
+        state.learn(third, Some(40), None, now);
+        assert_eq!(state.quota, Quota::Remaining(40));
     }
 
     #[test]
@@ -226,7 +271,7 @@ mod tests {
             state.let_go(now + 20 * SECOND),
             Err(Obstacle::Until(now + 30 * SECOND))
         );
-        assert_eq!(state.let_go(now + 30 * SECOND), Ok(()));
+        assert_eq!(state.let_go(now + 30 * SECOND), Ok(0));
     }
 
     #[tokio::test]

@@ -34,6 +34,11 @@ impl Retry {
         self
     }
 
+    /// How many tries there are in all, at least one.
+    pub(super) const fn most(&self) -> u32 {
+        if self.tries == 0 { 1 } else { self.tries }
+    }
+
     /// The pause after try number `tried` (from 1). `jitter` is from 0 to 1.
     fn pause(&self, tried: u32, jitter: f64) -> Duration {
         let doubled = 2_u32.saturating_pow(tried.saturating_sub(1));
@@ -59,7 +64,8 @@ pub enum DoubtPolicy {
     /// Stop the run, and leave the decision to a person.
     #[default]
     Stop,
-    /// Send it again: if the API had it after all, its recipients get the message twice.
+    /// Send it again, as often as there are tries ([`Retry`]): if the API had it after all, its recipients get the
+    /// message twice.
     Resend,
     /// Leave it, and go on: if the API did not have it, its recipients do not get the message.
     Skip,

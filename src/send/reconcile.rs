@@ -1,8 +1,9 @@
 //! A batch in doubt is looked for in the API's list of batches.
 //!
 //! It is taken for the batch if it is in the list of this sender's batches since the upload began, has an id that
-//! is not another batch's, no more messages than were sent, and if all recipients of its first page are recipients
-//! of the batch, with the texts they were sent. What fits but for a text, or fits twice, is left to a person.
+//! is not another batch's, no more messages than were sent and at least half as many, and if all recipients of its
+//! first page are recipients of the batch, with the texts they were sent. What fits but for a text, or is much smaller,
+//! or fits twice, is left to a person.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -182,10 +183,22 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
 async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> {
     let mut same = Vec::new();
     let mut unsure = None;
-    for candidate in candidates(shared, sought).await? {
+    let candidates = candidates(shared, sought).await?;
+    if !candidates.is_empty() {
+        // One of them may be a batch of this run that has not been answered yet.
+        shared.answered(&shared.unanswered()).await;
+    }
+    for candidate in candidates {
+        if shared.knows(&response::id(&candidate.listed.id)) {
+            continue;
+        }
         match compare(shared, sought, &candidate.listed).await? {
             Match::Same if candidate.is_early => {
                 unsure = Some("was created before this one's last bytes left");
+            }
+            // The first page is not all of it: somebody else may have sent the same to a few of the same.
+            Match::Same if is_much_smaller(&candidate.listed, &sought.batch) => {
+                unsure = Some("has far fewer messages");
             }
             Match::Same => same.push(candidate.listed),
             Match::OtherTexts => {
@@ -212,6 +225,12 @@ async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> 
             )))
         }
     })
+}
+
+/// Whether more than half of a batch would have to have been rejected for this to be it.
+fn is_much_smaller(listed: &Listed, batch: &Batch) -> bool {
+    let half = batch.messages.div_ceil(2);
+    listed.batch_size.is_some_and(|size| size < half)
 }
 
 fn unclear(reason: String) -> Failure {
@@ -284,10 +303,14 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
                 found.push(Candidate { listed, is_early });
             }
         }
-        token = page.paging.and_then(|paging| paging.next_page_token);
-        if token.is_none() {
+        let next = page.paging.and_then(|paging| paging.next_page_token);
+        if next.is_none() {
             return Ok(found);
         }
+        if next == token {
+            return Err(unclear("the server's list has no end".to_owned()));
+        }
+        token = next;
     }
 }
 

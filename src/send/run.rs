@@ -12,10 +12,12 @@ use tokio::task::JoinSet;
 
 use crate::encode::{Batch, Splitter};
 use crate::input::Parser;
-use crate::journal::{BatchState, Entry, Journal, Shape, State, Status};
+use crate::journal::{BatchState, Entry, Journal, Shape, State};
 use crate::message::Message;
-use crate::send::coverage::{Coverage, Fate, Place};
+use crate::send::account::Account;
+use crate::send::coverage::Place;
 use crate::send::delivery::{Delivered, Shared, deliver};
+use crate::send::events::EndOfEvents;
 use crate::send::ledger::Ledger;
 use crate::send::outcome::{Failure, FailureKind, Report, Stopped};
 use crate::send::pump::{self, Feed, Opened, Part, Signals};
@@ -38,20 +40,7 @@ pub(super) struct Run {
     held: HashMap<u64, BatchState>,
     account: Account,
     started: Instant,
-}
-
-/// Where batches of the journal begin to be counted that were not got to: behind all others.
-const UNREACHED: u64 = u64::MAX / 2;
-
-/// What the report is made of.
-#[derive(Default)]
-struct Account {
-    report: Report,
-    coverage: Coverage,
-    /// The first record of batches that were given up before their ends were known.
-    given_up: Option<u64>,
-    /// Why the run did not come to its end, and in which batch.
-    failure: Option<(Option<u64>, Failure)>,
+    _events: EndOfEvents,
 }
 
 /// Why no more parts are taken.
@@ -135,6 +124,7 @@ impl Run {
                     .map(str::to_owned)
                     .collect(),
             ),
+            unanswered: watch::Sender::default(),
             progress: Mutex::default(),
         });
         let (halting, stop) = (Arc::clone(&shared), sender.stop);
@@ -146,6 +136,7 @@ impl Run {
         });
         let held = state.into_iter().flat_map(State::held).cloned();
         let run = Self {
+            _events: EndOfEvents(shared.handler.clone()),
             shared,
             spooler: Spooler::new(sender.spool),
             permits: Arc::new(Semaphore::new(sender.in_flight.min(Semaphore::MAX_PERMITS))),
@@ -312,19 +303,14 @@ impl Run {
             let Some(batch) = part.batch else {
                 // What an earlier process committed is in the journal.
                 if !delivered.was_in_doubt {
-                    let first = part.first.record;
-                    let before = self.account.given_up.unwrap_or(first);
-                    self.account.given_up = Some(first.min(before));
+                    self.account.give_up(part.first.record);
                 }
                 continue;
             };
             self.held.remove(&delivered.number);
             self.account.add(part.place, &batch, part.fate);
             if let Some(receipt) = part.receipt {
-                let report = &mut self.account.report;
-                report.rejected += receipt.rejected;
-                report.unplaced += receipt.unplaced;
-                report.found += u64::from(receipt.found);
+                self.account.add_receipt(&receipt);
             }
         }
         if let Some((number, failure)) = delivered.failure {
@@ -405,86 +391,4 @@ fn begin_journal(
     journal.append(&Entry::Resumed { version })?;
     journal.sync()?;
     Ok(journal)
-}
-
-impl Account {
-    fn add(&mut self, place: Place, batch: &Batch, fate: Fate) {
-        let records = batch.first.record..=batch.last.record;
-        self.coverage.add(place, records, fate);
-        if fate == Fate::Accepted {
-            self.report.batches += 1;
-            self.report.messages += batch.messages;
-            self.report.bytes += batch.bytes;
-        }
-    }
-
-    /// A batch of the journal, as an earlier process left it.
-    fn add_held(&mut self, place: Place, batch: &Batch, status: &Status) {
-        let fate = match status {
-            Status::Accepted { .. } => Fate::Accepted,
-            Status::Skipped => Fate::Skipped,
-            _ => Fate::InDoubt,
-        };
-        self.add(place, batch, fate);
-        let report = &mut self.report;
-        if let Status::Accepted {
-            rejected,
-            unplaced,
-            found,
-            ..
-        } = status
-        {
-            report.rejected += rejected;
-            report.unplaced += unplaced;
-            report.found += u64::from(*found);
-            report.replayed += 1;
-        }
-    }
-
-    /// Batches of the journal that this process did not get to: the report is about the whole run.
-    fn add_unreached(&mut self, held: impl Iterator<Item = BatchState>) {
-        let mut held: Vec<_> = held.collect();
-        held.sort_unstable_by_key(|held| held.batch.first.record);
-        let mut place = Place::whole(UNREACHED);
-        for held in held {
-            let (before, first) = (self.coverage.last(), held.batch.first.record);
-            if before + 1 < first {
-                self.coverage
-                    .add(place, before + 1..=first - 1, Fate::NotSent);
-                place.batch += 1;
-            }
-            self.add_held(place, &held.batch, &held.status);
-            place.batch += 1;
-            // What was given up without an end ends before this batch.
-            self.given_up = self.given_up.filter(|given_up| *given_up > first);
-        }
-    }
-
-    /// The first failure is the reason, but for an interruption, which may follow from another.
-    fn fail(&mut self, number: Option<u64>, failure: Failure) {
-        let is_interruption =
-            |failure: &Failure| matches!(failure.kind(), FailureKind::Interrupted);
-        match &self.failure {
-            Some((_, before)) if !is_interruption(before) || is_interruption(&failure) => {}
-            _ => self.failure = Some((number, failure)),
-        }
-    }
-
-    fn close(self, is_finished: bool) -> (Report, Option<(Option<u64>, Failure)>) {
-        let mut report = self.report;
-        report.accepted = self.coverage.of(Fate::Accepted);
-        report.in_doubt = self.coverage.of(Fate::InDoubt);
-        report.skipped = self.coverage.of(Fate::Skipped);
-        report.not_sent = self.coverage.of(Fate::NotSent);
-        // What was not sent last goes on into what was never begun.
-        let last = self.coverage.last();
-        let unsent_end = report.not_sent.pop_if(|range| *range.end() == last);
-        let unsent_end = unsent_end.map(|range| *range.start());
-        let never_begun = (!is_finished).then_some(last + 1);
-        report.not_sent_from = [unsent_end, self.given_up, never_begun]
-            .into_iter()
-            .flatten()
-            .min();
-        (report, self.failure)
-    }
 }

@@ -91,6 +91,22 @@ async fn one_that_is_not_there_is_left_to_the_policy() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_never_says_gets_it_only_so_often() {
+    let house = House::new(4, 2).await;
+    let faults = "batch always: answer 503";
+    house.sandbox.set_faults(faults.parse().unwrap());
+    let stopped = house.run(with(DoubtPolicy::Resend)).await.unwrap_err();
+    assert_eq!(stopped.report.in_doubt, [1..=2], "{stopped}");
+    // Once, and as often again as there are tries.
+    assert_eq!(house.sandbox.stats().faults, 1 + 3);
+    house
+        .sandbox
+        .set_faults(batchcast_sandbox::fault::FaultPlan::new());
+    house.run(with(DoubtPolicy::Resend)).await.unwrap();
+    house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_appears_late_is_waited_for() {
     let house = House::new(4, 2).await;
     house

@@ -7,6 +7,8 @@
 mod cut;
 mod disk;
 mod doubt;
+mod events;
+mod mistaken;
 mod outcomes;
 mod pacing;
 mod random;

@@ -101,7 +101,10 @@ async fn meets(fault: &str, becomes: Becomes, in_flight: usize) {
     assert!(house.sandbox.stats().faults > 0, "{shown}");
     match (&ended, becomes) {
         (Ok(report), Again | Found | Resent | StopsOrAgain) => {
-            assert_eq!(report.found, u64::from(becomes == Found), "{shown}");
+            let found = u64::from(becomes == Found);
+            // Where silence is not waited for long, a busy machine may be as silent to the other batches.
+            let is_right = report.found == found || (is_silent && report.found > found);
+            assert!(is_right, "{shown}: {} found", report.found);
             assert_eq!(report.accepted, [1..=9], "{shown}");
             house.assert_exactly_once();
         }

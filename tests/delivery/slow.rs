@@ -36,12 +36,11 @@ fn bytes(messages: u64) -> u64 {
     head + messages * entry - 1 + 2
 }
 
-/// Sends two messages, and the second only when so many bytes have been told as handed over.
-async fn second_after(handed_over: u64, limits: Limits, in_flight: usize) -> (Report, Sandbox) {
+/// Sends two messages, and the second only when the server has got so many bytes of bodies.
+async fn second_after(arrived: u64, limits: Limits, in_flight: usize) -> (Report, Sandbox) {
     let house = House::new(2, 10).await;
     let (write, read) = pipe();
-    let (seen, told) = sync_channel(1);
-    let seen = Mutex::new(Some(seen));
+    let (enough, told) = sync_channel(1);
     let numbers = house.numbers();
     let writer = std::thread::spawn(move || {
         write.send(format!("{}\n", numbers[0])).unwrap();
@@ -55,17 +54,16 @@ async fn second_after(handed_over: u64, limits: Limits, in_flight: usize) -> (Re
     let sender = house
         .plain(options)
         .limits(limits)
-        .keep_alive(Duration::from_millis(1))
-        .on_event(move |event| {
-            if let Event::Progress(progress) = event
-                && progress.bytes >= handed_over
-                && let Some(seen) = seen.lock().unwrap().take()
-            {
-                seen.send(()).unwrap();
-            }
-            Ok(())
-        });
-    let report = within(sender.send_input(read, lines())).await.unwrap();
+        .keep_alive(Duration::from_millis(1));
+    // Not what is told of progress: of a body that is read from its spool it is told at its end.
+    let look = async {
+        while house.sandbox.stats().body_bytes < arrived {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        enough.send(()).unwrap();
+    };
+    let sent = async { tokio::join!(sender.send_input(read, lines()), look).0 };
+    let report = within(sent).await.unwrap();
     writer.join().unwrap();
     house.assert_exactly_once();
     (report, house.sandbox)

@@ -148,13 +148,17 @@ impl House {
 
     /// As many processes as it takes.
     pub(crate) async fn run_until_done(&self, options: Options) -> Report {
+        let mut why = String::new();
         for _ in 0..20 {
             match self.run(options).await {
                 Ok(report) => return report,
-                Err(stopped) => assert!(stopped.is_passing(), "{stopped}"),
+                Err(stopped) => {
+                    assert!(stopped.is_passing(), "{stopped}");
+                    why = stopped.to_string();
+                }
             }
         }
-        panic!("it does not come to an end");
+        panic!("it does not come to an end: {why}");
     }
 
     /// How often the server has accepted a message to each number of the list.

@@ -124,7 +124,8 @@ pub(crate) struct Delivery {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) in_flight: u8,
 
-    /// What to do with a batch that may have been accepted, and is not in the server's list
+    /// What to do with a batch that may have been accepted, and is not in the server's list; in a resume, `skip` also
+    /// leaves one of which the list does not tell
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub(crate) in_doubt: InDoubtArg,
 

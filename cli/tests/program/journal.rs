@@ -262,6 +262,27 @@ fn a_doubt_is_settled_as_it_is_told_to() {
 }
 
 #[test]
+fn a_doubt_that_the_list_does_not_settle_can_be_left() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(5));
+    api.faults("batch 2: close answer; list always: answer 403");
+    api.send("--max-messages 2 --in-doubt skip")
+        .arg(&list)
+        .run()
+        .code(5)
+        .err("--in-doubt skip");
+    // It may be there: so it is not sent again, whoever says so.
+    let resume = |policy: &str| api.resume(journal_of(&list)).arg("--in-doubt").arg(policy);
+    resume("resend").run().code(5);
+    resume("skip")
+        .run()
+        .code(3)
+        .out("Left in doubt: records 3 to 4");
+    assert_eq!(api.recipients(), all(5));
+}
+
+#[test]
 fn rejects_of_before_are_told_from_the_journal() {
     let rejected = format!("numbers:{},{}", number(1), number(4));
     let api = Api::start(|sandbox| sandbox.reject(rejected.parse().unwrap()));
@@ -438,7 +459,8 @@ fn an_interrupt_can_be_resumed() {
         let api = Api::start(|sandbox| sandbox);
         let files = Files::new();
         let list = files.write("list", numbers(5));
-        api.faults("batch 2: delay 300ms");
+        // Long enough for the signal to arrive before the answer, on any machine.
+        api.faults("batch 2: delay 3s");
         let running = api.send("--max-messages 2").arg(&list).start();
         while api.stats().creates < 2 {
             std::thread::yield_now();

@@ -1,0 +1,139 @@
+//! Batches in the server's list that look like the one that is sought, and are another one; clocks that were wrong.
+
+use std::io::Cursor;
+use std::time::Duration;
+
+use batchcast::send::{DoubtPolicy, FailureKind, Reconciliation, Sender};
+use batchcast_sandbox::fault::{FaultPlan, FaultRule};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::support::{Ended, House, Options, lines, within};
+
+async fn send(sender: Sender, input: Vec<u8>) -> Ended {
+    within(sender.send_input(Cursor::new(input), lines())).await
+}
+
+fn resend() -> Options {
+    Options {
+        policy: DoubtPolicy::Resend,
+        ..Options::default()
+    }
+}
+
+/// A run that stops with its first batch in doubt, because the list is not to be had.
+async fn in_doubt(house: &House, fault: &str) {
+    let faults: FaultPlan = format!("batch 1: {fault}; list: answer 403")
+        .parse()
+        .unwrap();
+    house.sandbox.set_faults(faults);
+    let stopped = house.run(Options::default()).await.unwrap_err();
+    let is_unclear = matches!(stopped.failure.kind(), FailureKind::Unclear { .. });
+    assert!(is_unclear, "{stopped}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_sent_to_a_few_of_them_by_somebody_else_is_not_it() {
+    let house = House::new(20, 20).await;
+    in_doubt(&house, "answer 503").await;
+    // Somebody tries the text on two of the list.
+    let few = house.numbers()[..2].join("\n").into_bytes();
+    send(house.plain(Options::default()), few).await.unwrap();
+
+    let stopped = send(house.sender(resend()).await, house.input())
+        .await
+        .unwrap_err();
+    assert!(stopped.to_string().contains("far fewer"), "{stopped}");
+    assert_eq!(stopped.report.in_doubt, [1..=20]);
+    assert_eq!(house.sandbox.accepted().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_batch_of_the_run_that_is_not_answered_yet_is_not_it() {
+    let house = House::new(4, 2).await;
+    // The same two people twice, after two others: the first batch shows how many may be on their way.
+    let numbers = house.numbers();
+    let list = [0, 1, 2, 3, 2, 3].map(|index| numbers[index].clone() + "\n");
+    // One of them is in the list long before its answer comes; the other is not accepted, and is looked for meanwhile.
+    let faults = "batch 2: delay 500ms; batch 3: answer 503";
+    house.sandbox.set_faults(faults.parse().unwrap());
+    let options = Options {
+        in_flight: 2,
+        grace: Duration::from_secs(1),
+        ..resend()
+    };
+    let report = send(house.sender(options).await, list.concat().into_bytes())
+        .await
+        .unwrap();
+    assert_eq!((report.batches, report.found), (3, 0));
+    assert_eq!(house.times_accepted(), [1, 1, 2, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_again_is_not_sent_once_more_because_a_person_looked_before() {
+    let house = House::new(2, 2).await;
+    in_doubt(&house, "answer 503").await;
+    // A person has looked: it is not there. But then the answer is lost, and this time it is.
+    let faults = "batch 1: reset answer; list always: answer 403";
+    house.sandbox.set_faults(faults.parse().unwrap());
+    let looked = Reconciliation::default()
+        .grace(Duration::ZERO, Duration::ZERO)
+        .unclear(DoubtPolicy::Resend);
+    let sender = house.sender(Options::default()).await;
+    let ended = send(sender.reconciliation(looked), house.input()).await;
+    house.check(&ended);
+    assert_eq!(ended.unwrap_err().report.in_doubt, [1..=2]);
+
+    house.sandbox.set_faults(FaultPlan::new());
+    let report = house.run(resend()).await.unwrap();
+    assert_eq!(report.found, 1);
+    house.assert_exactly_once();
+}
+
+/// Makes the journal say that all of it happened so much later.
+fn put_clock(house: &House, by: SignedDuration) {
+    let text = std::fs::read_to_string(house.journal()).unwrap();
+    let mut chain = 0;
+    let mut moved = String::new();
+    for line in text.lines() {
+        let (body, _) = line.rsplit_once(r#"","crc":""#).unwrap();
+        let (entry, at) = body.rsplit_once(r#","at":""#).unwrap();
+        let at: Timestamp = at.parse().unwrap();
+        let body = format!(r#"{entry},"at":"{:.3}""#, at + by);
+        let mut hasher = crc32fast::Hasher::new_with_initial(chain);
+        hasher.update(body.as_bytes());
+        chain = hasher.finalize();
+        moved += &format!("{body},\"crc\":\"{chain:08x}\"}}\n");
+    }
+    std::fs::write(house.journal(), moved).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_wrong_then_does_not_hide_it() {
+    for hours in [-30, -1, 1, 2, 30] {
+        let house = House::new(4, 2).await;
+        in_doubt(&house, "reset answer").await;
+        put_clock(&house, SignedDuration::from_hours(hours));
+        let report = house.run(resend()).await.unwrap();
+        assert_eq!(report.found, 1, "{hours} h");
+        house.assert_exactly_once();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_without_an_end_is_not_read_forever() {
+    let house = House::new(2, 2).await;
+    in_doubt(&house, "reset answer").await;
+    let page = r#"{"records":[],"paging":{"nextPageToken":"again"}}"#;
+    let reply = batchcast_sandbox::fault::Reply::status(200)
+        .body(batchcast_sandbox::fault::ReplyBody::Bytes(page.into()));
+    house.sandbox.push_fault(FaultRule::new(
+        batchcast_sandbox::fault::FaultRoute::List,
+        batchcast_sandbox::fault::When::Between(1, 1_000),
+        reply,
+    ));
+    let stopped = house.run(resend()).await.unwrap_err();
+    assert!(stopped.to_string().contains("no end"), "{stopped}");
+    house.sandbox.set_faults(FaultPlan::new());
+    house.run(resend()).await.unwrap();
+    house.assert_exactly_once();
+}
