@@ -38,6 +38,7 @@
 //!
 //! [`Journal`]: crate::journal::Journal
 
+mod ask;
 mod auth;
 mod blocking;
 mod client;
@@ -46,6 +47,7 @@ mod coverage;
 mod delivery;
 mod event;
 mod ledger;
+mod opt_outs;
 mod origins;
 mod outcome;
 mod pace;
@@ -70,6 +72,7 @@ pub use self::auth::Credentials;
 pub use self::client::{Client, ClientBuilder, ClientError, DEFAULT_BASE_URL, WaitingFor};
 use self::event::Handler;
 pub use self::event::{Event, Progress};
+pub use self::opt_outs::{OptOut, OptOuts};
 pub use self::outcome::{
     ApiError, ApiErrorDetail, Failure, FailureKind, Origin, Outcome, Receipt, Reject, Report,
     Stopped,
@@ -83,6 +86,7 @@ use crate::envelope::Envelope;
 use crate::input::Parser;
 use crate::journal::{Journal, State};
 use crate::message::Message;
+use crate::screen::{MaxInvalid, Screen};
 pub use crate::spool::Spool;
 
 /// How often a body is kept alive while its input pauses: servers give up a request of which they have not
@@ -116,6 +120,8 @@ pub struct Sender {
     limits: Limits,
     chunk_bytes: usize,
     on_invalid: OnInvalid,
+    max_invalid: Option<MaxInvalid>,
+    screen: Option<Screen>,
     handler: Handler,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     journal: Option<(Journal, Option<Box<State>>)>,
@@ -145,6 +151,8 @@ impl Sender {
             limits: Limits::default(),
             chunk_bytes: crate::encode::DEFAULT_CHUNK_BYTES,
             on_invalid: OnInvalid::default(),
+            max_invalid: None,
+            screen: None,
             handler: Handler::new(|_| Ok(())),
             stop: Box::pin(std::future::pending()),
             journal: None,
@@ -225,6 +233,19 @@ impl Sender {
     /// What to do about a record that cannot be sent.
     pub fn on_invalid(mut self, what: OnInvalid) -> Self {
         self.on_invalid = what;
+        self
+    }
+
+    /// How many records may be invalid. With one more the run stops: the list is broken, or read as what it is not.
+    pub fn max_invalid(mut self, most: MaxInvalid) -> Self {
+        self.max_invalid = Some(most);
+        self
+    }
+
+    /// Who is passed over. To go on with a run it has to be told the same as then: who was passed over then is no
+    /// part of the batches that were sent.
+    pub fn screen(mut self, screen: Screen) -> Self {
+        self.screen = Some(screen).filter(|screen| !screen.is_idle());
         self
     }
 

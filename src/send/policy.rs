@@ -146,6 +146,7 @@ impl Policy {
             FailureKind::Authorization(_)
             | FailureKind::Interrupted
             | FailureKind::Input(_)
+            | FailureKind::TooManyInvalid { .. }
             | FailureKind::Handler(_)
             | FailureKind::Journal(_)
             | FailureKind::Spool(_)
@@ -212,7 +213,10 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         | FailureKind::Unclear { .. }
         | FailureKind::Spool(_)
         | FailureKind::Journal(_) => true,
-        FailureKind::Input(_) | FailureKind::Handler(_) | FailureKind::Changed(_) => false,
+        FailureKind::Input(_)
+        | FailureKind::TooManyInvalid { .. }
+        | FailureKind::Handler(_)
+        | FailureKind::Changed(_) => false,
     }
 }
 
