@@ -80,7 +80,8 @@ fn nothing_is_allocated_for_a_record() {
             admitted += u32::from(screen.admit(message) == Verdict::Admitted);
         }
     });
-    assert_eq!(admitted, 100_000 - 10_000 - 10);
+    // A random number may be there twice.
+    assert!((89_900..=89_990).contains(&admitted), "{admitted}");
     // The table grows some fifteen times; what is crowded out of it is rare.
     assert!(
         counted.count_total < 3_000,

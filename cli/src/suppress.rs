@@ -127,7 +127,7 @@ mod tests {
             ("", vec![]),
             ("# none\n\n", vec![]),
             ("+14155550101\n# two\r\n +14155550102 ", vec![1, 2]),
-            ("name,Phone number,mobile\nBob,x,+14155550103\n", vec![3]),
+            ("name,Phone number,mobile\nBob,+14155550103,x\n", vec![3]),
             ("\u{feff}phone\n+14155550104\n+14155550104\n", vec![4]),
             (
                 "{\"to\":\"+14155550105\"}\n{\"mobile\":\"+14155550106\",\"text\":\"x\",\"status\":\"gold\"}\n",

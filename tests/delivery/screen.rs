@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 
 use batchcast::screen::{NumberSet, Reason, Screen};
-use batchcast::send::{Event, Sender};
+use batchcast::send::{DoubtPolicy, Event, Sender};
 use batchcast::{Message, PhoneNumber, Position};
 use batchcast_sandbox::AcceptedBatch;
 use batchcast_sandbox::fault::FaultRule;
@@ -143,6 +143,8 @@ async fn send_until_done(case: &Case, faults: &[&str], per_batch: u64, as_stream
         let told = Arc::clone(&passed_over);
         let options = Options {
             tries: 1,
+            // Nothing is hidden from the list: what is not there was not accepted.
+            policy: DoubtPolicy::Resend,
             ..Options::default()
         };
         let sender = house.sender(options).await;

@@ -285,7 +285,8 @@ fn opt_outs_are_downloaded_page_by_page() {
     // What was downloaded is what --suppress takes.
     for format in ["csv", "ndjson"] {
         let path = files.path(&format!("list.{format}"));
-        let run = opt_outs(&api, "--out")
+        let run = opt_outs(&api, "")
+            .arg("--out")
             .arg(&path)
             .arg("--format")
             .arg(format);
@@ -302,7 +303,12 @@ fn opt_outs_are_downloaded_page_by_page() {
     // Half a list is none.
     api.faults("opt-outs 2: answer 403");
     let half = files.path("half.csv");
-    opt_outs(&api, "--out").arg(&half).run().code(1).err("403");
+    opt_outs(&api, "")
+        .arg("--out")
+        .arg(&half)
+        .run()
+        .code(1)
+        .err("403");
     assert!(!half.exists());
     batchcast("opt-outs --from 6505550100")
         .run()
@@ -330,8 +336,12 @@ fn a_run_is_gone_on_with_by_the_same_screen() {
     let list = files.write("list.txt", numbers(3) + &numbers(9) + &numbers(9));
     let suppressed = files.write("opted-out.txt", numbers(1) + &number(5) + "\n");
     api.faults(FAILS_AT_2);
-    let send = api.send("--max-messages 2 --unique --skip 1 --limit 6 --max-invalid 5% --suppress");
-    let run = send.arg(&suppressed).arg(&list).private(numbers(9));
+    let send = api.send("--max-messages 2 --unique --skip 1 --limit 6 --max-invalid 5%");
+    let run = send
+        .arg("--suppress")
+        .arg(&suppressed)
+        .arg(&list)
+        .private(numbers(9));
     run.run().code(4).discreet().out("Accepted: 2 recipients");
     let text = read(journal_of(&list));
     assert!(!text.contains(&number(0)[1..]), "{text}");
