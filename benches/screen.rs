@@ -19,7 +19,7 @@ use common::{ASCII, BLOCK, NAMES, consume};
 const RECORDS: u64 = 1_000_000;
 const ROUNDS: usize = 5;
 /// How often each way runs in a round; the quickest counts.
-const TURNS: usize = 3;
+const TURNS: usize = 5;
 
 /// Number `index` of an endless list of random ones.
 fn number(index: u64) -> PhoneNumber {
@@ -116,10 +116,7 @@ fn compare<P: Parse>(
                 let started = Instant::now();
                 let passed_over = run();
                 quickest[way] = quickest[way].min(started.elapsed().as_secs_f64());
-                assert_eq!(
-                    passed_over > 0,
-                    way > 0 && screens[way - 1].0.contains("suppress")
-                );
+                assert_eq!(passed_over > 0, way > 0);
             };
             measure(0, &mut || {
                 common::encode(parser(), bytes, envelope, consume);
@@ -164,7 +161,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// As the sender does it. Says how many were passed over.
 fn encode<P: Parse>(mut parser: P, input: &[u8], envelope: &Envelope, screen: &mut Screen) -> u64 {
     let mut splitter = Splitter::new(envelope, Limits::default()).unwrap();
-    let mut hand_on = |pushed| match pushed {
+    let hand_on = |pushed| match pushed {
         Push::Buffered => {}
         Push::Chunk(chunk) => consume(chunk),
         Push::Batch(closed) => {

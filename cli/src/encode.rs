@@ -52,10 +52,9 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
         done: Done::default(),
     };
     let put = run.encode(splitter, source, &list);
-    for file in [&mut run.invalid, &mut run.passed_over] {
-        if let Some(file) = file {
-            file.flush()?;
-        }
+    let files = [&mut run.invalid, &mut run.passed_over];
+    for file in files.into_iter().flatten() {
+        file.flush()?;
     }
     if let Put::NobodyReads = put? {
         return Ok(Exit::Accepted);

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(args),
         Command::Resume(args) => resume::run(args),
         Command::Encode(args) => encode::run(args),
-        Command::OptOuts(args) => opt_outs::run(args),
+        Command::OptOuts(args) => opt_outs::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
     };
     done.unwrap_or_else(|error| fail::show(&error)).into()

@@ -21,7 +21,7 @@ use crate::terminal;
 ///
 /// # Errors
 /// If the list cannot be had, or not be written.
-pub(crate) fn run(args: OptOutsArgs) -> Result<Exit> {
+pub(crate) fn run(args: &OptOutsArgs) -> Result<Exit> {
     let from = sender(&args.from)?;
     let env = |name: &str| std::env::var_os(name);
     let target = Target::server_at(args.base_url.as_deref(), args.ca_bundle.as_deref(), env)?;

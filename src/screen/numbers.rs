@@ -3,7 +3,7 @@
 use std::fmt;
 
 use roaring::RoaringTreemap;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::table::{Found, KEY_BITS, Put, Table};
 use crate::message::PhoneNumber;
@@ -202,7 +202,9 @@ impl NumberSet {
     /// guards against accidents; who knows all but a few of the numbers can find these out by it.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let sum = |digest: u64, value: u64| digest.wrapping_add(xxh3_64(&value.to_le_bytes()));
+        let sum = |digest: u64, value: u64| {
+            digest.wrapping_add(XxHash3_64::oneshot(&value.to_le_bytes()))
+        };
         let near = match &self.near {
             Near::Few(table) => table.keys().map(number_of).fold(0, sum),
             Near::Many(table) => table.keys().map(number_of).fold(0, sum),
