@@ -53,7 +53,7 @@ impl RecordsFile {
         let mut others = others.iter().filter_map(|other| other.as_ref());
         if others.any(|other| same_file(&other.metadata, &metadata)) {
             return Err(Usage::error(format!(
-                "{flag}: {} is the file of another flag, too: --invalid, --rejected and --passed-over need a file each",
+                "{flag}: {} is the same file as that of another flag: --invalid, --rejected and --passed-over need a file each",
                 path.display()
             )));
         }

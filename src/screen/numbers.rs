@@ -335,7 +335,7 @@ mod tests {
             PhoneNumber::parse(&format!("+1{digits}")).unwrap()
         };
         // Past the change from large lanes to small ones.
-        let count = 10 << (BITS_OF_LARGE - 1);
+        let count = 11 << (BITS_OF_LARGE - 1);
         let mut set = NumberSet::new();
         set.extend((0..=count).map(number));
         assert!(matches!(set.near, Near::Many(_)));

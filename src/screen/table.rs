@@ -113,11 +113,12 @@ impl<L: Lane, const N: usize> Table<L, N> {
     pub(super) fn find(&self, key: u64) -> Found {
         let (bucket, lane) = self.place(key);
         let lanes = &self.buckets[bucket].0;
-        // All of them, without a branch: that is a few vector instructions.
-        if lanes
-            .iter()
-            .fold(false, |any, &there| any | (there == lane))
-        {
+        // All of them are compared, and counted without a branch: that is a few vector instructions.
+        let mut same = 0_u16;
+        for &there in lanes {
+            same += u16::from(there == lane);
+        }
+        if same != 0 {
             Found::Yes
         } else if lanes[N - 1] == L::EMPTY {
             Found::No
