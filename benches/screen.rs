@@ -39,6 +39,7 @@ fn list(mut write: impl FnMut(&mut String, &str, &str)) -> Vec<u8> {
     list.into_bytes()
 }
 
+#[expect(clippy::print_stdout, reason = "it is what it is for")]
 fn main() {
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let wanted = |name: &str| filter.as_ref().is_none_or(|filter| name.contains(filter));
@@ -101,6 +102,7 @@ fn main() {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "it is what it is for")]
 fn compare<P: Parse>(
     list: &str,
     parser: impl Fn() -> P,
