@@ -98,6 +98,14 @@ impl Dialect {
         }
     }
 
+    /// Where it is read who wants no messages.
+    #[cfg(feature = "send")]
+    pub(crate) const fn opt_outs_path(self) -> &'static str {
+        match self {
+            Self::V1 => "/restapi/v1.0/account/~/a2p-sms/opt-outs",
+        }
+    }
+
     /// Writes everything up to, and without, the bracket that opens the array of messages: the bracket
     /// is the first entry's separator ([`FIRST`]), so that each entry is written in the same way.
     pub(crate) fn write_head(self, out: &mut Vec<u8>, envelope: &Envelope) {

@@ -14,6 +14,7 @@ pub mod input;
 pub mod journal;
 mod message;
 mod position;
+pub mod screen;
 #[cfg(feature = "send")]
 pub mod send;
 #[cfg(feature = "send")]

@@ -1,5 +1,6 @@
 //! The command line as it is typed. What it means is for [`config`](crate::config) to say.
 
+mod screen;
 mod send;
 
 use std::num::NonZeroU64;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use batchcast::input::Format;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::screen::{OptOutFormat, OptOutsArgs, ScreenAgainArgs, ScreenArgs};
 pub(crate) use self::send::{Delivery, InDoubtArg, ResumeArgs, SendArgs, SpoolArg};
 use crate::sandbox::SandboxArgs;
 
@@ -57,6 +59,9 @@ pub(crate) enum Command {
     /// Write the batches that would be sent, without a network
     #[command(after_help = ENCODE_EXAMPLES)]
     Encode(EncodeArgs),
+    /// Download who has opted out of a sender's messages
+    #[command(after_help = screen::OPT_OUTS_EXAMPLES)]
+    OptOuts(OptOutsArgs),
     /// Run the API on this machine, to try and to test a send without an account
     #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox(SandboxArgs),
@@ -66,6 +71,7 @@ const ENCODE_EXAMPLES: &str = "\
 Examples:
   batchcast encode numbers.txt --from +16505550100 --text 'Hello Team' --out-dir batches
   batchcast encode people.csv --from +16505550100 --max-messages 10000 --out - | head -n 1 | jq .
+  batchcast encode people.csv --from +16505550100 --suppress opted-out.txt --unique --limit 10 --out -
 
 Exit codes: 0 everything encoded, 1 failure, 2 wrong usage, 3 some records invalid.";
 
@@ -113,6 +119,9 @@ pub(crate) struct ListArgs {
     /// Write the records that cannot be sent to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(crate) invalid: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) screen: ScreenArgs,
 }
 
 /// What all messages share.

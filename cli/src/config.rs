@@ -17,6 +17,7 @@ use batchcast::{Envelope, PhoneNumber, Text};
 use crate::args::{Delivery, EnvelopeArgs, ListArgs, OnInvalidArg};
 use crate::fail::Usage;
 use crate::recipe::Recipe;
+use crate::screen::Screening;
 
 /// The list, and what is made of it.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) struct List {
     pub(crate) stop_on_invalid: bool,
     /// Where invalid records are written to.
     pub(crate) invalid: Option<PathBuf>,
+    /// Who is passed over.
+    pub(crate) screen: Screening,
 }
 
 impl List {
@@ -62,6 +65,7 @@ impl List {
             limits,
             stop_on_invalid: args.on_invalid == OnInvalidArg::Stop,
             invalid: args.invalid,
+            screen: Screening::resolve(args.screen),
         })
     }
 
@@ -109,6 +113,7 @@ impl List {
                 None => recipe.stop_on_invalid,
             },
             invalid: args.invalid,
+            screen: args.screen,
         })
     }
 
@@ -136,6 +141,7 @@ pub(crate) struct ListAgain {
     pub(crate) envelope: EnvelopeArgs,
     pub(crate) on_invalid: Option<OnInvalidArg>,
     pub(crate) invalid: Option<PathBuf>,
+    pub(crate) screen: Screening,
 }
 
 fn is_stdin(file: &Path) -> bool {
@@ -143,13 +149,16 @@ fn is_stdin(file: &Path) -> bool {
 }
 
 fn envelope(args: EnvelopeArgs) -> Result<Envelope> {
-    let from = PhoneNumber::parse(args.from.trim())
-        .map_err(|fault| Usage::error(format!("--from: {fault}")))?;
-    let envelope = Envelope::new(from);
+    let envelope = Envelope::new(sender(&args.from)?);
     Ok(match default_text(args.text, args.text_file)? {
         Some(text) => envelope.with_text(text),
         None => envelope,
     })
+}
+
+/// The sender.
+pub(crate) fn sender(typed: &str) -> Result<PhoneNumber> {
+    PhoneNumber::parse(typed.trim()).map_err(|fault| Usage::error(format!("--from: {fault}")))
 }
 
 fn default_text(text: Option<String>, file: Option<PathBuf>) -> Result<Option<Text<'static>>> {
@@ -205,11 +214,21 @@ impl Target {
         delivery: &Delivery,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
-        let ca_bundle = delivery.ca_bundle.as_ref().map(|path| {
+        let base_url = delivery.base_url.as_deref();
+        Self::server_at(base_url, delivery.ca_bundle.as_deref(), env)
+    }
+
+    /// The same, for commands that send nothing.
+    pub(crate) fn server_at(
+        base_url: Option<&str>,
+        ca_bundle: Option<&Path>,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self> {
+        let ca_bundle = ca_bundle.map(|path| {
             fs::read(path).with_context(|| format!("--ca-bundle: cannot read {}", path.display()))
         });
-        let base_url = match &delivery.base_url {
-            Some(typed) => typed.clone(),
+        let base_url = match base_url {
+            Some(typed) => typed.to_owned(),
             None => variable(&env, "RC_SERVER_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
         };
         Ok(Self::Server {

@@ -1,9 +1,10 @@
 //! `batchcast encode`: writes the bodies that would be sent, without a network.
 
-use anyhow::{Context as _, Result};
-use batchcast::Error;
+use anyhow::{Context as _, Result, bail};
 use batchcast::encode::{Push, Splitter};
 use batchcast::input::{Block, Blocks, Invalid, Parse as _, Record, Records as _};
+use batchcast::screen::{MaxInvalid, Reason, Screen, Verdict};
+use batchcast::{Error, Message, PhoneNumber, Position};
 
 use crate::args::EncodeArgs;
 use crate::bodies::{Bodies, Interrupts, Put};
@@ -11,7 +12,7 @@ use crate::config::List;
 use crate::exit::Exit;
 use crate::input::Source;
 use crate::progress::{batches, bytes, recipients};
-use crate::records::{InvalidLine, RecordsFile};
+use crate::records::{InvalidLine, PassedOverLine, RecordsFile};
 use crate::report::Samples;
 use crate::{signals, terminal};
 
@@ -28,6 +29,10 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
         source.metadata.as_ref(),
         &[],
     )?;
+    let passed_over = list.screen.passed_over.as_deref();
+    let metadata = source.metadata.as_ref();
+    let passed_over = RecordsFile::create("--passed-over", passed_over, metadata, &[&invalid])?;
+    let screen = list.screen.offline(list.envelope.from())?;
     let interrupts = Interrupts::default();
     let bodies = match &args.out_dir {
         Some(dir) => Bodies::directory(dir, args.force, &interrupts)?,
@@ -40,11 +45,15 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
     let mut run = Run {
         bodies,
         invalid,
+        passed_over,
+        screen,
         stop_on_invalid: list.stop_on_invalid,
+        max_invalid: list.screen.max_invalid,
         done: Done::default(),
     };
     let put = run.encode(splitter, source, &list);
-    if let Some(file) = &mut run.invalid {
+    let files = [&mut run.invalid, &mut run.passed_over];
+    for file in files.into_iter().flatten() {
         file.flush()?;
     }
     if let Put::NobodyReads = put? {
@@ -68,7 +77,10 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
 struct Run {
     bodies: Bodies,
     invalid: Option<RecordsFile>,
+    passed_over: Option<RecordsFile>,
+    screen: Screen,
     stop_on_invalid: bool,
+    max_invalid: Option<MaxInvalid>,
     done: Done,
 }
 
@@ -78,6 +90,8 @@ struct Done {
     batches: u64,
     messages: u64,
     bytes: u64,
+    /// Messages that are in batches, of which the last one may be open.
+    admitted: u64,
     invalid: u64,
     samples: Samples,
 }
@@ -91,11 +105,21 @@ impl Run {
         // Where the block begins in the list.
         let mut at = 0;
         blocks.fill(&mut block)?;
-        loop {
+        'list: loop {
             let mut records = parser.block(block.bytes(), block.last());
             while let Some(record) = records.next()? {
                 let pushed = match record {
-                    Record::Message(message) => splitter.push(&message),
+                    Record::Message(message) => {
+                        if !self.admits(&message)? {
+                            continue;
+                        }
+                        let pushed = splitter.push(&message);
+                        if pushed.is_err() {
+                            self.screen.take_back(message.to);
+                            self.done.admitted -= 1;
+                        }
+                        pushed
+                    }
                     Record::Invalid(invalid) => {
                         self.invalid(invalid)?;
                         continue;
@@ -103,7 +127,7 @@ impl Run {
                     _ => continue,
                 };
                 let put = match pushed {
-                    Ok(Push::Buffered) => continue,
+                    Ok(Push::Buffered) => Put::Done,
                     Ok(push) => self.push(push)?,
                     Err(error) => {
                         let input = as_it_was(&error, block.bytes(), at, records.consumed());
@@ -113,6 +137,9 @@ impl Run {
                 };
                 if let Put::NobodyReads = put {
                     return Ok(put);
+                }
+                if self.screen.is_done() {
+                    break 'list;
                 }
             }
             let consumed = records.consumed();
@@ -124,6 +151,7 @@ impl Run {
             std::mem::swap(&mut block, &mut spare);
             at += consumed as u64;
         }
+        self.check_invalid(MaxInvalid::is_exceeded_at_end)?;
         if let Some(closed) = splitter.finish()
             && let Put::NobodyReads = self.push(Push::Batch(closed))?
         {
@@ -149,13 +177,64 @@ impl Run {
         }
     }
 
+    /// Whether a message is to be encoded.
+    fn admits(&mut self, message: &Message<'_>) -> Result<bool> {
+        match self.screen.admit(message) {
+            Verdict::Admitted => {
+                self.done.admitted += 1;
+                Ok(true)
+            }
+            Verdict::PassedOver(reason) => {
+                self.pass_over(message.position, Some(message.to), reason)?;
+                Ok(false)
+            }
+        }
+    }
+
+    #[cold]
+    fn pass_over(
+        &mut self,
+        position: Position,
+        to: Option<PhoneNumber>,
+        reason: Reason,
+    ) -> Result<()> {
+        self.done.samples.passed_over(position, to, reason);
+        if let Some(file) = &mut self.passed_over {
+            file.write(&PassedOverLine::of(position, to, reason))?;
+        }
+        Ok(())
+    }
+
+    /// Gives the list up if too much of it is invalid.
+    fn check_invalid(&self, exceeds: fn(MaxInvalid, u64, u64) -> bool) -> Result<()> {
+        let Done {
+            admitted, invalid, ..
+        } = self.done;
+        let records = admitted + invalid + self.screen.passed_over().total();
+        if let Some(most) = self.max_invalid
+            && exceeds(most, invalid, records)
+        {
+            bail!(
+                "{invalid} of {records} records are invalid, and --max-invalid lets {most} pass; \
+                 --invalid PATH writes them to a file"
+            );
+        }
+        Ok(())
+    }
+
     #[cold]
     fn invalid(&mut self, invalid: Invalid<'_>) -> Result<()> {
+        let position = invalid.error.position().unwrap_or_default();
+        if self.screen.skips(position.record) {
+            self.screen.skip_invalid();
+            return self.pass_over(position, None, Reason::Skipped);
+        }
         self.done.invalid += 1;
         self.done.samples.invalid(&invalid);
         if let Some(file) = &mut self.invalid {
             file.write(&InvalidLine::of(&invalid))?;
         }
+        self.check_invalid(MaxInvalid::is_exceeded)?;
         if self.stop_on_invalid {
             return Err(invalid.error.into());
         }
@@ -182,6 +261,9 @@ impl Done {
         )];
         let file = run.invalid.as_ref().map(RecordsFile::path);
         lines.extend(self.samples.invalid_lines(self.invalid, file));
+        let file = run.passed_over.as_ref().map(RecordsFile::path);
+        let count = run.screen.passed_over();
+        lines.extend(self.samples.passed_over_lines(count, file));
         lines
     }
 }

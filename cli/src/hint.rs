@@ -85,6 +85,10 @@ const fn of_journal(error: &JournalError) -> Option<&'static str> {
 pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
     Some(match failure {
         FailureKind::Input(error) => return of_kind(error.kind()),
+        FailureKind::TooManyInvalid { .. } => {
+            "look at the list, and at --format and --to-field; --invalid PATH writes the invalid records to a file, \
+             --max-invalid lets more of them pass"
+        }
         FailureKind::Authorization(_) => {
             "check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT, and that they belong to --base-url"
         }

@@ -107,6 +107,7 @@ const fn name(event: &Event<'_>) -> &'static str {
         Event::Opened { .. } => "opened",
         Event::Progress(_) => "progress",
         Event::Invalid(_) => "invalid",
+        Event::PassedOver { .. } => "passed-over",
         Event::Committed { .. } => "committed",
         Event::Rejected(_) => "rejected",
         Event::Accepted(_) => "accepted",

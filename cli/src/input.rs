@@ -117,7 +117,7 @@ fn ahead_is_blank(named: Option<Format>, ahead: &[u8]) -> bool {
 }
 
 /// Reads until there is a line that tells the format, and no further than that needs.
-fn read_ahead(reader: &mut impl Read, ahead: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn read_ahead(reader: &mut impl Read, ahead: &mut Vec<u8>) -> io::Result<()> {
     let mut block = [0; 4 * 1024];
     while ahead.len() < MAX_AHEAD && !tells(ahead) {
         match reader.read(&mut block) {

@@ -12,14 +12,17 @@ mod hooks;
 mod input;
 mod journal;
 mod kept;
+mod opt_outs;
 mod progress;
 mod recipe;
 mod records;
 mod report;
 mod resume;
 mod sandbox;
+mod screen;
 mod send;
 mod signals;
+mod suppress;
 mod terminal;
 mod waits;
 mod watch;
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(args),
         Command::Resume(args) => resume::run(args),
         Command::Encode(args) => encode::run(args),
+        Command::OptOuts(args) => opt_outs::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
     };
     done.unwrap_or_else(|error| fail::show(&error)).into()

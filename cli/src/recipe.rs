@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::List;
+use crate::screen::ScreenRecipe;
 
 /// The program's own options in a journal's first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,13 +33,16 @@ pub(crate) struct Recipe {
     /// Whether an invalid record ends the run.
     #[serde(default)]
     pub(crate) stop_on_invalid: bool,
+    /// Who is passed over.
+    #[serde(default, skip_serializing_if = "ScreenRecipe::is_empty")]
+    pub(crate) screen: ScreenRecipe,
     /// The base URL of the server: what it has accepted, no other one has.
     pub(crate) server: String,
 }
 
 impl Recipe {
     /// That of a send that begins.
-    pub(crate) fn of(list: &List, format: Format, server: &str) -> Self {
+    pub(crate) fn of(list: &List, format: Format, screen: ScreenRecipe, server: &str) -> Self {
         Self {
             list: list.file.as_deref().and_then(absolute),
             format,
@@ -46,6 +50,7 @@ impl Recipe {
             text_field: list.text_field.clone(),
             text_file: list.text_file.as_deref().and_then(absolute),
             stop_on_invalid: list.stop_on_invalid,
+            screen,
             server: server.to_owned(),
         }
     }
@@ -70,7 +75,7 @@ impl Recipe {
 }
 
 /// A path that means the same in another directory, if it can be written down.
-fn absolute(path: &Path) -> Option<PathBuf> {
+pub(crate) fn absolute(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     path.to_str().is_some().then_some(path)
 }
@@ -95,6 +100,7 @@ mod by_name {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::screen::Screening;
     use batchcast::encode::Limits;
     use batchcast::journal::Shape;
     use batchcast::{Envelope, PhoneNumber, Text};
@@ -112,9 +118,15 @@ mod tests {
             limits: Limits::default(),
             stop_on_invalid: true,
             invalid: None,
+            screen: Screening::default(),
             envelope: envelope.clone(),
         };
-        let recipe = Recipe::of(&list, Format::Csv, "https://example.com");
+        let recipe = Recipe::of(
+            &list,
+            Format::Csv,
+            ScreenRecipe::default(),
+            "https://example.com",
+        );
         assert!(recipe.list.as_ref().unwrap().is_absolute());
         let application = recipe.clone().into_application().unwrap();
         let header = Header::new(Shape::new(&envelope, list.limits), application);

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use batchcast::input::Invalid;
 use batchcast::journal::Rejected;
+use batchcast::screen::Reason;
 use batchcast::send::Reject;
-use batchcast::{ErrorKind, Position};
+use batchcast::{ErrorKind, PhoneNumber, Position};
 use serde::Serialize;
 
 use crate::fail::Usage;
@@ -51,7 +52,10 @@ impl RecordsFile {
         }
         let mut others = others.iter().filter_map(|other| other.as_ref());
         if others.any(|other| same_file(&other.metadata, &metadata)) {
-            return Err(Usage::error("--invalid and --rejected are the same file"));
+            return Err(Usage::error(format!(
+                "{flag}: {} is the same file as that of another flag: --invalid, --rejected and --passed-over need a file each",
+                path.display()
+            )));
         }
         if metadata.is_file() && metadata.len() > 0 {
             // Who was rejected is said once, by the answer to the batch, and never again.
@@ -146,6 +150,27 @@ impl<'a> InvalidLine<'a> {
             byte,
             error,
             input,
+        }
+    }
+}
+
+/// A line of `--passed-over`. Without a number, the record was skipped, and is invalid.
+#[derive(Serialize)]
+pub(crate) struct PassedOverLine {
+    record: u64,
+    line: u64,
+    to: Option<String>,
+    reason: &'static str,
+}
+
+impl PassedOverLine {
+    /// What is said about a record that is passed over.
+    pub(crate) fn of(position: Position, to: Option<PhoneNumber>, reason: Reason) -> Self {
+        Self {
+            record: position.record,
+            line: position.line,
+            to: to.map(|to| to.as_str().to_owned()),
+            reason: reason.as_str(),
         }
     }
 }

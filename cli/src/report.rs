@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use batchcast::input::Invalid;
 use batchcast::journal::Totals;
+use batchcast::screen::{PassedOver, Reason};
 use batchcast::send::{Receipt, Reject, Report, Stopped};
+use batchcast::{PhoneNumber, Position};
 use indicatif::HumanCount;
 use serde::Serialize;
 
@@ -27,6 +29,7 @@ const SHOWN_BATCHES: usize = 10;
 pub(crate) struct Samples {
     invalid: Vec<String>,
     rejected: Vec<String>,
+    passed_over: Vec<String>,
     batches: Vec<String>,
     /// The flag that helps against the first invalid record.
     hint: Option<&'static str>,
@@ -65,6 +68,36 @@ impl Samples {
             clean::short(&reject.error_code),
             clean::sentence(&reject.description),
         ));
+    }
+
+    /// Keeps a record that is passed over, if it is among the first.
+    pub(crate) fn passed_over(
+        &mut self,
+        position: Position,
+        to: Option<PhoneNumber>,
+        reason: Reason,
+    ) {
+        if self.passed_over.len() < SHOWN {
+            let to = to.map_or_else(|| "invalid".to_owned(), |to| to.masked().to_string());
+            self.passed_over.push(format!("{position}: {to} {reason}"));
+        }
+    }
+
+    /// What is known of the records that are passed over, as lines.
+    pub(crate) fn passed_over_lines(&self, count: PassedOver, file: Option<&Path>) -> Vec<String> {
+        let samples = &self.passed_over;
+        let mut lines = listed("Passed over", count.total(), samples, file, "--passed-over");
+        if let Some(line) = lines.first_mut() {
+            let reasons = [
+                (count.skipped, "skipped"),
+                (count.suppressed, "suppressed"),
+                (count.duplicates, "duplicates"),
+            ];
+            let reasons = reasons.into_iter().filter(|&(count, _)| count > 0);
+            let reasons = reasons.map(|(count, reason)| format!("{} {reason}", HumanCount(count)));
+            let _ = write!(line, " ({})", reasons.collect::<Vec<_>>().join(", "));
+        }
+        lines
     }
 
     /// Keeps a batch, if it is among the first.
@@ -132,7 +165,10 @@ pub(crate) fn human(
     let report = report(ended);
     let mut lines = Vec::new();
 
-    let nothing = report.messages == 0 && report.invalid == 0 && report.skipped.is_empty();
+    let nothing = report.messages == 0
+        && report.invalid == 0
+        && report.passed_over.total() == 0
+        && report.skipped.is_empty();
     if ended.is_ok() && nothing {
         return vec!["The list is empty: nothing was sent".to_owned()];
     }
@@ -171,6 +207,8 @@ pub(crate) fn human(
     }
     let invalid = path(&notes.invalid);
     lines.extend(samples.invalid_lines(report.invalid, invalid.as_deref()));
+    let passed_over = path(&notes.passed_over);
+    lines.extend(samples.passed_over_lines(report.passed_over, passed_over.as_deref()));
     if !report.skipped.is_empty() {
         lines.push(format!(
             "Left in doubt: records {}: their messages may not have been sent",
@@ -331,6 +369,7 @@ pub(crate) struct SummaryLine {
     rejected: u64,
     unplaced: u64,
     invalid: u64,
+    passed_over: PassedOverCounts,
     accepted: Vec<[u64; 2]>,
     in_doubt: Vec<[u64; 2]>,
     skipped: Vec<[u64; 2]>,
@@ -359,6 +398,7 @@ impl SummaryLine {
             rejected: report.rejected,
             unplaced: report.unplaced,
             invalid: report.invalid,
+            passed_over: PassedOverCounts::of(report.passed_over),
             accepted: report.accepted.iter().map(ends).collect(),
             in_doubt: report.in_doubt.iter().map(ends).collect(),
             skipped: report.skipped.iter().map(ends).collect(),
@@ -373,6 +413,24 @@ impl SummaryLine {
             resume: kept
                 .filter(|_| ended.is_err())
                 .map(|kept| kept.resume.clone()),
+        }
+    }
+}
+
+/// How many records were passed over, in JSON.
+#[derive(Serialize)]
+struct PassedOverCounts {
+    skipped: u64,
+    suppressed: u64,
+    duplicates: u64,
+}
+
+impl PassedOverCounts {
+    const fn of(count: PassedOver) -> Self {
+        Self {
+            skipped: count.skipped,
+            suppressed: count.suppressed,
+            duplicates: count.duplicates,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::progress::{batches, count, recipients};
 use crate::recipe::Recipe;
 use crate::records::{RecordsFile, RejectedLine};
 use crate::report::FinishedLine;
+use crate::screen::Screening;
 use crate::send::{Job, Start};
 use crate::terminal;
 
@@ -26,7 +27,7 @@ pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
     if let (true, Some(totals)) = (state.finished, state.totals) {
         return finished(&args.journal, &state, totals, args.delivery.json);
     }
-    let recipe = Recipe::of_journal(&state.header)?;
+    let mut recipe = Recipe::of_journal(&state.header)?;
     let target = Target::server(&args.delivery, |name| std::env::var_os(name))?;
     same_server(&recipe.server, target.base_url().unwrap_or_default())?;
     let again = ListAgain {
@@ -34,6 +35,11 @@ pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
         envelope: args.envelope,
         on_invalid: args.on_invalid,
         invalid: args.invalid,
+        screen: Screening::resolve_again(
+            args.screen,
+            std::mem::take(&mut recipe.screen),
+            &args.journal,
+        ),
     };
     let list = List::resolve_again(again, &state.header.shape, recipe)?;
     let source = Source::open(&list)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use batchcast::input::Parser;
 use batchcast::journal::{Header, Journal, Shape, State};
+use batchcast::screen::NumberSet;
 use batchcast::send::{
     Client, ClientError, DoubtPolicy, FailureKind, OnInvalid, Report, Sender, Spool, Stopped,
 };
@@ -22,8 +23,9 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::records::RecordsFile;
 use crate::report::{self, SummaryLine};
+use crate::screen::Screened;
 use crate::signals::Stop;
-use crate::watch::Watch;
+use crate::watch::{Files, Watch};
 use crate::{hint, resume, sandbox, terminal};
 
 /// Runs the command.
@@ -105,6 +107,10 @@ impl Job {
         let mut rejected = RecordsFile::create("--rejected", rejected, metadata, &[])?;
         let invalid = self.list.invalid.as_deref();
         let invalid = RecordsFile::create("--invalid", invalid, metadata, &[&rejected])?;
+        let passed_over = self.list.screen.passed_over.as_deref();
+        let others = [&rejected, &invalid];
+        let passed_over = RecordsFile::create("--passed-over", passed_over, metadata, &others)?;
+        let suppressed = self.list.screen.read(self.list.envelope.from())?;
         let mut open = Vec::new();
         if let Start::Again(journal, state) = &self.start {
             open = state.open().map(|batch| batch.batch.number).collect();
@@ -115,7 +121,12 @@ impl Job {
         let progress = Progress::new(source.size);
         let kill_at = KillAt::of_env()?;
         let json = self.delivery.json;
-        let watch = Arc::new(Watch::new(progress, json, rejected, invalid, kill_at));
+        let files = Files {
+            rejected,
+            invalid,
+            passed_over,
+        };
+        let watch = Arc::new(Watch::new(progress, json, files, kill_at));
 
         // The list has threads of its own: a worker has the connections only. A sandbox takes another.
         let workers = if matches!(self.target, Target::Sandbox) {
@@ -128,7 +139,7 @@ impl Job {
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
-        let ended = runtime.block_on(self.send(source, &watch));
+        let ended = runtime.block_on(self.send(source, suppressed, &watch));
         // A thread may be reading from an input that gives nothing more: it is not waited for.
         runtime.shutdown_background();
         watch.progress.finish();
@@ -140,7 +151,12 @@ impl Job {
     }
 
     /// Sends the list. What goes wrong once there is something to report is in the report.
-    async fn send(self, source: Source, watch: &Arc<Watch>) -> Result<Ended> {
+    async fn send(
+        self,
+        source: Source,
+        suppressed: NumberSet,
+        watch: &Arc<Watch>,
+    ) -> Result<Ended> {
         let saver = Arc::clone(watch);
         let stop =
             Stop::listen(move || saver.flush_if_free()).context("cannot listen for signals")?;
@@ -155,8 +171,17 @@ impl Job {
             // Who says it of a run that has stopped has seen why, and nobody gets a message twice by it.
             reconciliation = reconciliation.unclear(DoubtPolicy::Skip);
         }
+        let from = list.envelope.from();
+        let screened = tokio::select! {
+            screened = list.screen.online(suppressed, &client, from, &pauses) => screened?,
+            () = stop.clone().asked() => {
+                let result = Err(interrupted_before_the_list());
+                return Ok(Ended { result, kept: None });
+            }
+        };
         let mut sender = Sender::new(client, list.envelope.clone())
             .limits(list.limits)
+            .screen(screened.screen.clone())
             .on_invalid(if list.stop_on_invalid {
                 OnInvalid::Stop
             } else {
@@ -171,13 +196,17 @@ impl Job {
             Some(SpoolArg::Nowhere) => sender = sender.spool(Spool::none()),
             Some(SpoolArg::Directory(path)) => sender = sender.spool(Spool::in_directory(path)),
         }
+        if let Some(most) = list.screen.max_invalid {
+            sender = sender.max_invalid(most);
+        }
         if let Some(pause) = delivery.linger {
             sender = sender.linger(pause);
         }
 
         let start = self.start;
-        let opened =
-            tokio::task::spawn_blocking(move || open(source, &list, &delivery, start, &server));
+        let opened = tokio::task::spawn_blocking(move || {
+            open(source, &list, screened, &delivery, start, &server)
+        });
         let mut kept = None;
         let result = tokio::select! {
             opened = opened => {
@@ -208,6 +237,7 @@ impl Job {
 fn open(
     source: Source,
     list: &List,
+    mut screened: Screened,
     delivery: &Delivery,
     start: Start,
     server: &str,
@@ -223,10 +253,13 @@ fn open(
             });
         }
         Start::New(plan) => {
-            let recipe = Recipe::of(list, parser.format(), server);
+            let screen = std::mem::take(&mut screened.recipe);
+            let recipe = Recipe::of(list, parser.format(), screen, server);
             let shape = Shape::new(&list.envelope, list.limits);
             let header = Header::new(shape, recipe.clone().into_application()?);
-            ((plan.begin(&header)?, None), recipe)
+            let journal = plan.begin(&header)?;
+            screened.keep(journal.path())?;
+            ((journal, None), recipe)
         }
         Start::Again(journal, state) => {
             let recipe = Recipe::of_journal(&state.header)?;
@@ -252,7 +285,7 @@ const fn policy(in_doubt: InDoubtArg) -> DoubtPolicy {
 }
 
 /// The client, its server's base URL, and the sandbox if that is the server.
-async fn connect(
+pub(crate) async fn connect(
     target: Target,
     pauses: &Pauses,
 ) -> Result<(Client, String, Option<sandbox::Local>)> {

@@ -11,7 +11,7 @@ use indicatif::HumanCount;
 
 use crate::hooks::KillAt;
 use crate::progress::{self, Progress};
-use crate::records::{InvalidLine, RecordsFile, RejectedLine};
+use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine};
 use crate::report::{BatchLine, Samples};
 use crate::waits::Waits;
 use crate::{resume, terminal};
@@ -29,6 +29,7 @@ pub(crate) struct Watch {
 pub(crate) struct Notes {
     pub(crate) rejected: Option<RecordsFile>,
     pub(crate) invalid: Option<RecordsFile>,
+    pub(crate) passed_over: Option<RecordsFile>,
     pub(crate) samples: Samples,
     /// How many messages this process has seen accepted.
     pub(crate) sent: u64,
@@ -42,11 +43,18 @@ impl Notes {
     /// # Errors
     /// If one of the files cannot be written.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        let files = [&mut self.rejected, &mut self.invalid];
-        // Both, also if the first one fails.
+        let files = [&mut self.rejected, &mut self.invalid, &mut self.passed_over];
+        // All, also if the first one fails.
         let flushed = files.map(|file| file.as_mut().map_or(Ok(()), RecordsFile::flush));
         flushed.into_iter().collect()
     }
+}
+
+/// The files that were asked for.
+pub(crate) struct Files {
+    pub(crate) rejected: Option<RecordsFile>,
+    pub(crate) invalid: Option<RecordsFile>,
+    pub(crate) passed_over: Option<RecordsFile>,
 }
 
 impl Watch {
@@ -54,14 +62,14 @@ impl Watch {
     pub(crate) fn new(
         progress: Progress,
         json: bool,
-        rejected: Option<RecordsFile>,
-        invalid: Option<RecordsFile>,
+        files: Files,
         kill_at: Option<KillAt>,
     ) -> Self {
         let samples = Samples::default();
         let notes = Mutex::new(Notes {
-            rejected,
-            invalid,
+            rejected: files.rejected,
+            invalid: files.invalid,
+            passed_over: files.passed_over,
             samples,
             sent: 0,
             found: Vec::new(),
@@ -87,6 +95,17 @@ impl Watch {
                 notes.samples.invalid(invalid);
                 if let Some(file) = &mut notes.invalid {
                     file.write(&InvalidLine::of(invalid))?;
+                }
+            }
+            Event::PassedOver {
+                position,
+                to,
+                reason,
+            } => {
+                let mut notes = self.notes();
+                notes.samples.passed_over(*position, *to, *reason);
+                if let Some(file) = &mut notes.passed_over {
+                    file.write(&PassedOverLine::of(*position, *to, *reason))?;
                 }
             }
             Event::Rejected(reject) => {

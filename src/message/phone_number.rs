@@ -144,6 +144,32 @@ impl PhoneNumber {
         (high >> 24 != 0).then_some((low, high))
     }
 
+    /// Its digits as an integer.
+    #[inline]
+    pub(crate) fn value(&self) -> u64 {
+        let number = u128::from_le_bytes(self.bytes);
+        if number >> 88 == 0 || number >> 96 != 0 {
+            return self.value_of_any_length();
+        }
+        // Twelve bytes, `+` and `1` or another digit first: eight digits at once, each pair of neighbours together.
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the eight bytes from the third on"
+        )]
+        let eight = (number >> 16) as u64;
+        let pairs = (eight & 0x0f0f_0f0f_0f0f_0f0f).wrapping_mul(10 << 8 | 1) >> 8;
+        let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 << 16 | 1) >> 16;
+        let eight = (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 << 32 | 1) >> 32;
+        let [_, first, .., tens, ones, _, _, _, _] = self.bytes;
+        let digit = |byte: u8| u64::from(byte & 0x0f);
+        digit(first) * 10_000_000_000 + eight * 100 + digit(tens) * 10 + digit(ones)
+    }
+
+    fn value_of_any_length(&self) -> u64 {
+        let digits = self.as_bytes().iter().skip(1);
+        digits.fold(0, |value, digit| value * 10 + u64::from(digit & 0x0f))
+    }
+
     /// The number, filled up with zero bytes: a fixed size is what the encoder copies fastest.
     #[inline]
     pub(crate) const fn padded(&self) -> &[u8; Self::MAX_LEN] {
@@ -273,6 +299,22 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn its_value_is_its_digits() {
+        for number in [
+            "+1234567",
+            "+14155550100",
+            "+12345678901",
+            "+99999999999",
+            "+10000000000",
+            "+999999999999999",
+            "+4915112345678",
+        ] {
+            let value = PhoneNumber::parse(number).unwrap().value();
+            assert_eq!(value.to_string(), number[1..]);
         }
     }
 

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::input::Invalid;
+use crate::message::PhoneNumber;
+use crate::position::Position;
+use crate::screen::{PassedOver, Reason};
 use crate::send::client::WaitingFor;
 use crate::send::events::Tap;
 use crate::send::outcome::{Failure, FailureKind, Receipt, Reject};
@@ -26,6 +29,15 @@ pub enum Event<'a> {
     Progress(Progress),
     /// A record cannot be sent. It is told ahead of the batch it would have been in.
     Invalid(&'a Invalid<'a>),
+    /// A record is passed over, as the [`Screen`](crate::screen::Screen) says.
+    PassedOver {
+        /// Where it is.
+        position: Position,
+        /// Its recipient; `None` if it is not known, because the record is invalid and was skipped.
+        to: Option<PhoneNumber>,
+        /// Why.
+        reason: Reason,
+    },
     /// The last bytes of this batch were released: it counts now, unless the API refuses it.
     Committed {
         /// The batch's number in the run, from 1.
@@ -108,6 +120,8 @@ pub(super) struct Handler {
     call: Arc<dyn Fn(Event<'_>) -> io::Result<()> + Send + Sync>,
     tap: Option<Tap>,
     invalid: Arc<AtomicU64>,
+    /// In the order of [`PassedOver`]'s fields.
+    passed_over: Arc<[AtomicU64; 3]>,
 }
 
 impl Handler {
@@ -116,6 +130,7 @@ impl Handler {
             call: Arc::new(call),
             tap: None,
             invalid: Arc::default(),
+            passed_over: Arc::default(),
         }
     }
 
@@ -151,5 +166,36 @@ impl Handler {
     /// How many records were invalid.
     pub(super) fn invalid_count(&self) -> u64 {
         self.invalid.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    pub(super) fn passed_over(
+        &self,
+        position: Position,
+        to: Option<PhoneNumber>,
+        reason: Reason,
+    ) -> Result<(), Failure> {
+        let [skipped, suppressed, duplicates] = &*self.passed_over;
+        let count = match reason {
+            Reason::Skipped => skipped,
+            Reason::Suppressed => suppressed,
+            Reason::Duplicate => duplicates,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.call(Event::PassedOver {
+            position,
+            to,
+            reason,
+        })
+    }
+
+    /// How many records were passed over.
+    pub(super) fn passed_over_count(&self) -> PassedOver {
+        let [skipped, suppressed, duplicates] = &*self.passed_over;
+        PassedOver {
+            skipped: skipped.load(Ordering::Relaxed),
+            suppressed: suppressed.load(Ordering::Relaxed),
+            duplicates: duplicates.load(Ordering::Relaxed),
+        }
     }
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use futures::Stream;
 use tokio::sync::mpsc;
 
+use crate::message::PhoneNumber;
 use crate::position::Position;
+use crate::screen::Reason;
 use crate::send::client::WaitingFor;
 use crate::send::event::{Event, Handler, Progress};
 use crate::send::outcome::{Receipt, Reject};
@@ -32,6 +34,15 @@ pub enum OwnedEvent {
     Progress(Progress),
     /// A record cannot be sent.
     Invalid(InvalidRecord),
+    /// A record is passed over.
+    PassedOver {
+        /// Where it is.
+        position: Position,
+        /// Its recipient; `None` if it is not known, because the record is invalid and was skipped.
+        to: Option<PhoneNumber>,
+        /// Why.
+        reason: Reason,
+    },
     /// The last bytes of this batch were released.
     Committed {
         /// The batch's number in the run, from 1.
@@ -122,6 +133,15 @@ impl OwnedEvent {
                 error: invalid.error.to_string(),
                 input: invalid.input.to_vec(),
             }),
+            Event::PassedOver {
+                position,
+                to,
+                reason,
+            } => Self::PassedOver {
+                position,
+                to,
+                reason,
+            },
             Event::Committed { batch } => Self::Committed { batch },
             Event::Rejected(reject) => Self::Rejected(reject.clone()),
             Event::Accepted(receipt) => Self::Accepted(Box::new(receipt.clone())),

@@ -39,6 +39,7 @@
 //! [`Journal`]: crate::journal::Journal
 
 mod account;
+mod ask;
 mod auth;
 mod blocking;
 mod client;
@@ -48,6 +49,7 @@ mod delivery;
 mod event;
 mod events;
 mod ledger;
+mod opt_outs;
 mod origins;
 mod outcome;
 mod pace;
@@ -73,6 +75,7 @@ pub use self::client::{Client, ClientBuilder, ClientError, DEFAULT_BASE_URL, Wai
 use self::event::Handler;
 pub use self::event::{Event, Progress};
 pub use self::events::{Events, InvalidRecord, OwnedEvent};
+pub use self::opt_outs::{OptOut, OptOuts};
 pub use self::outcome::{
     ApiError, ApiErrorDetail, Failure, FailureKind, Origin, Outcome, Receipt, Reject, Report,
     Stopped,
@@ -86,6 +89,7 @@ use crate::envelope::Envelope;
 use crate::input::Parser;
 use crate::journal::{Journal, State};
 use crate::message::Message;
+use crate::screen::{MaxInvalid, Screen};
 pub use crate::spool::Spool;
 
 /// How often a body is kept alive while its input pauses: servers give up a request of which they have not
@@ -119,6 +123,8 @@ pub struct Sender {
     limits: Limits,
     chunk_bytes: usize,
     on_invalid: OnInvalid,
+    max_invalid: Option<MaxInvalid>,
+    screen: Option<Screen>,
     handler: Handler,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     journal: Option<(Journal, Option<Box<State>>)>,
@@ -148,6 +154,8 @@ impl Sender {
             limits: Limits::default(),
             chunk_bytes: crate::encode::DEFAULT_CHUNK_BYTES,
             on_invalid: OnInvalid::default(),
+            max_invalid: None,
+            screen: None,
             handler: Handler::new(|_| Ok(())),
             stop: Box::pin(std::future::pending()),
             journal: None,
@@ -228,6 +236,19 @@ impl Sender {
     /// What to do about a record that cannot be sent.
     pub fn on_invalid(mut self, what: OnInvalid) -> Self {
         self.on_invalid = what;
+        self
+    }
+
+    /// How many records may be invalid. With one more the run stops: the list is broken, or read as what it is not.
+    pub fn max_invalid(mut self, most: MaxInvalid) -> Self {
+        self.max_invalid = Some(most);
+        self
+    }
+
+    /// Who is passed over. To go on with a run it has to be told the same as then: who was passed over then is no
+    /// part of the batches that were sent.
+    pub fn screen(mut self, screen: Screen) -> Self {
+        self.screen = Some(screen).filter(|screen| !screen.is_idle());
         self
     }
 

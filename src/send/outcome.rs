@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::encode::Batch;
 use crate::error::Error;
 use crate::journal::JournalError;
+use crate::screen::{MaxInvalid, PassedOver};
 use crate::send::policy;
 
 /// What became of one attempt to send a batch. The table is in [`send`](super).
@@ -112,10 +113,12 @@ pub struct Report {
     pub found: u64,
     /// How many records were invalid and passed over, anywhere in what was read.
     pub invalid: u64,
+    /// How many records the [`Screen`](crate::screen::Screen) passed over, anywhere in what was read.
+    pub passed_over: PassedOver,
     /// How many of the batches had been accepted by an earlier process of this run.
     pub replayed: u64,
     /// The records whose messages the API accepted, as ranges in ascending order. Records in them that were
-    /// invalid or rejected were reported one by one.
+    /// invalid, passed over or rejected were reported one by one.
     pub accepted: Vec<RangeInclusive<u64>>,
     /// The records of batches that are in doubt: their messages may be on their way.
     pub in_doubt: Vec<RangeInclusive<u64>>,
@@ -195,6 +198,16 @@ pub enum FailureKind {
     /// The input is at fault: it cannot be read, or has an invalid record and those are not passed over.
     #[error(transparent)]
     Input(#[from] Error),
+    /// More records are invalid than [`Sender::max_invalid`](super::Sender::max_invalid) lets pass.
+    #[error("{invalid} of {records} records are invalid, and at most {most} may be")]
+    TooManyInvalid {
+        /// How many were invalid.
+        invalid: u64,
+        /// How many records had been read.
+        records: u64,
+        /// How many may be.
+        most: MaxInvalid,
+    },
     /// The caller's own handler of events failed, such as a file of rejects that cannot be written.
     #[error("{0}")]
     Handler(io::Error),

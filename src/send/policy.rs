@@ -152,6 +152,7 @@ impl Policy {
             FailureKind::Authorization(_)
             | FailureKind::Interrupted
             | FailureKind::Input(_)
+            | FailureKind::TooManyInvalid { .. }
             | FailureKind::Handler(_)
             | FailureKind::Journal(_)
             | FailureKind::Spool(_)
@@ -218,7 +219,10 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         | FailureKind::Unclear { .. }
         | FailureKind::Spool(_)
         | FailureKind::Journal(_) => true,
-        FailureKind::Input(_) | FailureKind::Handler(_) | FailureKind::Changed(_) => false,
+        FailureKind::Input(_)
+        | FailureKind::TooManyInvalid { .. }
+        | FailureKind::Handler(_)
+        | FailureKind::Changed(_) => false,
     }
 }
 

@@ -25,8 +25,9 @@ use tokio::sync::mpsc;
 use crate::encode::{Batch, ClosedBatch, Limits, Push, Splitter};
 use crate::error::Error;
 use crate::input::{Block, Blocks, Invalid, Parse, Parser, Record, Records};
-use crate::message::Message;
+use crate::message::{Message, PhoneNumber};
 use crate::position::Position;
+use crate::screen::{MaxInvalid, Reason, Screen, Verdict};
 use crate::send::origins::Origins;
 use crate::send::outcome::{Failure, FailureKind};
 use crate::send::replay::{Planned, Replay};
@@ -97,7 +98,9 @@ pub(super) struct Feed {
     splitter: Splitter,
     limits: Limits,
     origins: Origins,
+    screen: Option<Screen>,
     on_invalid: OnInvalid,
+    max_invalid: Option<MaxInvalid>,
     handler: Handler,
     signals: Arc<Signals>,
     pub(super) pauses: Pauses,
@@ -127,7 +130,9 @@ impl Feed {
             splitter,
             limits,
             origins: Origins::default(),
+            screen: None,
             on_invalid,
+            max_invalid: None,
             handler,
             signals,
             pauses,
@@ -139,6 +144,47 @@ impl Feed {
             next_place: 0,
             progress: Progress::default(),
         }
+    }
+
+    /// The same, with what is passed over, and how much may be invalid.
+    pub(super) fn screened(
+        mut self,
+        screen: Option<Screen>,
+        max_invalid: Option<MaxInvalid>,
+    ) -> Self {
+        self.screen = screen;
+        self.max_invalid = max_invalid;
+        self
+    }
+
+    /// Whether a message is sent; to be asked before all else. That it is passed over is told.
+    #[inline]
+    fn admits(&mut self, message: &Message<'_>) -> Result<bool, Failure> {
+        let Some(screen) = &mut self.screen else {
+            return Ok(true);
+        };
+        match screen.admit(message) {
+            Verdict::Admitted => Ok(true),
+            Verdict::PassedOver(reason) => {
+                self.handler
+                    .passed_over(message.position, Some(message.to), reason)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// A message that was admitted cannot be sent.
+    #[cold]
+    fn take_back(&mut self, to: PhoneNumber) {
+        if let Some(screen) = &mut self.screen {
+            screen.take_back(to);
+        }
+    }
+
+    /// Whether the input ends here, because enough was sent of it.
+    #[inline]
+    fn is_done(&self) -> bool {
+        self.screen.as_ref().is_some_and(Screen::is_done)
     }
 
     /// What has to be handed on before the message of `record` can be taken; to be asked until there is nothing.
@@ -336,6 +382,7 @@ impl Feed {
 
     /// What has to be handed on at the end of the input, until there is nothing.
     fn finish(&mut self) -> Result<Option<Part>, Failure> {
+        self.check_invalid(MaxInvalid::is_exceeded_at_end)?;
         if self.replaying.is_some() {
             return self.end_of_replayed();
         }
@@ -351,11 +398,40 @@ impl Feed {
     /// Takes a record that cannot be sent.
     #[cold]
     fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Failure> {
+        let position = invalid.error.position().unwrap_or_default();
+        if self
+            .screen
+            .as_ref()
+            .is_some_and(|screen| screen.skips(position.record))
+        {
+            return self.handler.passed_over(position, None, Reason::Skipped);
+        }
         self.handler.invalid(&invalid)?;
+        self.check_invalid(MaxInvalid::is_exceeded)?;
         match self.on_invalid {
             OnInvalid::Skip => Ok(()),
             OnInvalid::Stop => Err(FailureKind::Input(invalid.error).into()),
         }
+    }
+}
+
+impl Feed {
+    /// Gives the input up if too much of it is invalid.
+    fn check_invalid(&self, exceeds: fn(MaxInvalid, u64, u64) -> bool) -> Result<(), Failure> {
+        let Some(most) = self.max_invalid else {
+            return Ok(());
+        };
+        let invalid = self.handler.invalid_count();
+        let records = self.progress.messages + self.handler.passed_over_count().total() + invalid;
+        if exceeds(most, invalid, records) {
+            return Err(FailureKind::TooManyInvalid {
+                invalid,
+                records,
+                most,
+            }
+            .into());
+        }
+        Ok(())
     }
 }
 
@@ -381,6 +457,8 @@ struct StreamFeeder {
 enum Ended {
     Failed(Failure),
     Unwanted,
+    /// Enough was sent of the input.
+    Enough,
 }
 
 impl From<Failure> for Ended {
@@ -408,12 +486,21 @@ impl StreamFeeder {
             if message.position == Position::default() {
                 message.position = Position::of_record(record);
             }
+            if !self.feed.admits(&message)? {
+                continue;
+            }
             while let Some(part) = self.feed.before(message.position.record)? {
                 self.hand_on(Some(part)).await?;
             }
             match self.feed.message(&message) {
                 Ok(part) => self.hand_on(part).await?,
-                Err(error) => self.feed.invalid(Invalid { error, input: &[] })?,
+                Err(error) => {
+                    self.feed.take_back(message.to);
+                    self.feed.invalid(Invalid { error, input: &[] })?;
+                }
+            }
+            if self.feed.is_done() {
+                break;
             }
         }
         while let Some(part) = self.feed.finish()? {
@@ -515,12 +602,16 @@ impl Encoder<'_> {
         loop {
             let mut block = self.next_block(blocks)?;
             block.prepend(&self.rest);
-            let is_last = block.last();
-            match &mut parser {
-                Parser::Lines(parser) => self.block(parser, &block)?,
-                Parser::Ndjson(parser) => self.block(parser, &block)?,
-                Parser::Csv(parser) => self.block(parser, &block)?,
-            }
+            let encoded = match &mut parser {
+                Parser::Lines(parser) => self.block_screened_or_not(parser, &block),
+                Parser::Ndjson(parser) => self.block_screened_or_not(parser, &block),
+                Parser::Csv(parser) => self.block_screened_or_not(parser, &block),
+            };
+            let is_last = match encoded {
+                Ok(()) => block.last(),
+                Err(Ended::Enough) => true,
+                Err(ended) => return Err(ended),
+            };
             if is_last {
                 while let Some(part) = self.feed.finish()? {
                     self.hand_on(part)?;
@@ -559,21 +650,38 @@ impl Encoder<'_> {
         block.map_err(|error| Ended::Failed(FailureKind::Input(error).into()))
     }
 
+    fn block_screened_or_not<P: Parse>(
+        &mut self,
+        parser: &mut P,
+        block: &Block,
+    ) -> Result<(), Ended> {
+        // A loop for each: without a screen not even the question costs anything.
+        if self.feed.screen.is_some() {
+            self.block::<P, true>(parser, block)
+        } else {
+            self.block::<P, false>(parser, block)
+        }
+    }
+
     /// Encodes the records of a block.
-    fn block<P: Parse>(&mut self, parser: &mut P, block: &Block) -> Result<(), Ended> {
+    fn block<P: Parse, const SCREENED: bool>(
+        &mut self,
+        parser: &mut P,
+        block: &Block,
+    ) -> Result<(), Ended> {
         let mut records = parser.block(block.bytes(), block.last());
         loop {
             let mut refused = None;
             // A loop of its own: it need not look at what else a record may be.
             while let Some(message) = records.next_common() {
-                refused = self.message(&message)?;
+                refused = self.message::<SCREENED>(&message)?;
                 if refused.is_some() {
                     break;
                 }
             }
             if refused.is_none() {
                 refused = match records.next() {
-                    Ok(Some(Record::Message(ref message))) => self.message(message)?,
+                    Ok(Some(Record::Message(ref message))) => self.message::<SCREENED>(message)?,
                     Ok(Some(Record::Invalid(invalid))) => {
                         self.feed.invalid(invalid)?;
                         None
@@ -597,15 +705,29 @@ impl Encoder<'_> {
 
     /// Takes a message; says why, if it can be in no batch.
     #[inline]
-    fn message(&mut self, message: &Message<'_>) -> Result<Option<Error>, Ended> {
+    fn message<const SCREENED: bool>(
+        &mut self,
+        message: &Message<'_>,
+    ) -> Result<Option<Error>, Ended> {
+        if SCREENED && !self.feed.admits(message)? {
+            return Ok(None);
+        }
         while let Some(part) = self.feed.before(message.position.record)? {
             self.hand_on(part)?;
         }
-        match self.feed.message(message) {
-            Ok(None) => Ok(None),
-            Ok(Some(part)) => self.hand_on(part).map(|()| None),
-            Err(error) => Ok(Some(error)),
+        let refused = match self.feed.message(message) {
+            Ok(None) => None,
+            Ok(Some(part)) => self.hand_on(part).map(|()| None)?,
+            Err(error) => Some(error),
+        };
+        if SCREENED {
+            if refused.is_some() {
+                self.feed.take_back(message.to);
+            } else if self.feed.is_done() {
+                return Err(Ended::Enough);
+            }
         }
+        Ok(refused)
     }
 
     /// The record that `read`, the block up to the end of that record, ends with, as it stands.

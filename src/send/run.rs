@@ -99,7 +99,8 @@ impl Run {
             Arc::clone(&signals),
             sender.pauses,
             state.map(Replay::of).unwrap_or_default(),
-        );
+        )
+        .screened(sender.screen, sender.max_invalid);
 
         let dialect = sender.envelope.dialect();
         let mut head = Vec::new();
@@ -334,11 +335,13 @@ impl Run {
             }
         }
         let invalid = self.shared.handler.invalid_count();
+        let passed_over = self.shared.handler.passed_over_count();
         if !is_finished {
             self.account.add_unreached(self.held.into_values());
         }
         let (mut report, mut failure) = self.account.close(is_finished);
         report.invalid = invalid;
+        report.passed_over = passed_over;
         let entry = match &failure {
             None => Entry::Finished {
                 batches: report.batches,

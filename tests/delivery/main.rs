@@ -13,5 +13,6 @@ mod outcomes;
 mod pacing;
 mod random;
 mod resume;
+mod screen;
 mod slow;
 mod support;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::{EnvelopeArgs, ListArgs, OnInvalidArg};
+use super::{EnvelopeArgs, ListArgs, OnInvalidArg, ScreenAgainArgs};
 
 pub(super) const SEND_EXAMPLES: &str = "\
 Credentials come from the environment only:
@@ -26,6 +26,8 @@ Examples:
     query | batchcast send --format ndjson --from +16505550100 --rejected rejected.ndjson
   A table whose columns have names of their own:
     batchcast send people.csv --to-field Mobile --text-field Message --from +16505550100
+  Not to who has opted out, and to nobody twice, though the list has them twice:
+    batchcast send people.csv --from +16505550100 --text 'Hello Team' --suppress api --unique
   Without an account, nobody gets a message:
     batchcast send numbers.txt --from +16505550100 --text 'Hello Team' --sandbox
 
@@ -34,8 +36,9 @@ Exit codes: 0 everything accepted, 1 failure, 2 wrong usage, 3 some records inva
 
 pub(super) const RESUME_EXAMPLES: &str = "\
 The sender and the text are not in the journal: they have to be given again, and so has a list that
-came from standard input. Another sender, text, list or server than before is refused. Format, fields
-and limits come from the journal. Batches that were in doubt are looked for in the server's list first.
+came from standard input. Another sender, text, list or server than before is refused. Format, fields,
+limits and who is passed over come from the journal; lists of suppressed numbers are read again from where
+they were, and have to be the same: who was passed over is no part of what was sent. Batches that were in doubt are looked for in the server's list first.
 
 --invalid has all invalid records of the list, also those that were found before. --rejected has all
 rejected recipients; those of batches that were accepted before come from the journal, with record,
@@ -96,6 +99,9 @@ pub(crate) struct ResumeArgs {
     /// Write the records that cannot be sent to this file, one JSON object a line
     #[arg(long, value_name = "PATH")]
     pub(crate) invalid: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) screen: ScreenAgainArgs,
 
     #[command(flatten)]
     pub(crate) delivery: Delivery,

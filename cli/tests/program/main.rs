@@ -4,6 +4,7 @@ mod api;
 mod encode;
 mod journal;
 mod sandbox;
+mod screen;
 mod send;
 mod server;
 mod stopped;

@@ -1,0 +1,117 @@
+//! The flags that say who is passed over, and those of `opt-outs`.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use batchcast::screen::MaxInvalid;
+use clap::ValueEnum;
+
+/// Who is passed over, and when to give a list up.
+#[derive(clap::Args)]
+pub(crate) struct ScreenArgs {
+    /// Pass over the numbers in this list, or, with the word api, over all who have opted out of --from's messages; may be there more than once
+    #[arg(long, value_name = "FILE|api", long_help = SUPPRESS)]
+    pub(crate) suppress: Vec<PathBuf>,
+
+    /// Send each number the first message that is there for it, and pass over the others
+    #[arg(long)]
+    pub(crate) unique: bool,
+
+    /// Pass over the first N records of the list, as if they were not there
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) skip: u64,
+
+    /// Send N messages, and no more: the list ends behind them
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroU64>,
+
+    /// Give the list up if more records are invalid: so many, or a share such as 5%
+    #[arg(long, value_name = "N|N%", long_help = MAX_INVALID)]
+    pub(crate) max_invalid: Option<MaxInvalid>,
+
+    /// Write the records that are passed over to this file, one JSON object a line
+    #[arg(long, value_name = "PATH")]
+    pub(crate) passed_over: Option<PathBuf>,
+}
+
+/// The same for a run that is gone on with: the rest is in its journal.
+#[derive(clap::Args)]
+pub(crate) struct ScreenAgainArgs {
+    /// The lists of numbers to pass over, as they were before [default: where they were]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) suppress: Vec<PathBuf>,
+
+    /// Give the list up if more records are invalid: so many, or a share such as 5% [default: as before]
+    #[arg(long, value_name = "N|N%", long_help = MAX_INVALID)]
+    pub(crate) max_invalid: Option<MaxInvalid>,
+
+    /// Write the records that are passed over to this file, one JSON object a line
+    #[arg(long, value_name = "PATH")]
+    pub(crate) passed_over: Option<PathBuf>,
+}
+
+const SUPPRESS: &str = "\
+Pass over the numbers in this list; may be there more than once. It is a number a line, CSV with a header, or one JSON \
+object a line. Of a list with the fields from, to and status, such as the API's opt-outs, only those count whose status \
+is OptOut and whose sender is --from. A line that cannot be read is an error, never passed over: somebody who has opted \
+out could get a message.
+
+The word api downloads the opt-outs of --from first. (A file of that name is ./api.) They are kept beside the journal, \
+for 'batchcast resume'; who opts out later is rejected by the API.
+
+Ten million numbers take 32 MiB, and up to 48 MiB while they are read.";
+
+const MAX_INVALID: &str = "\
+Give the list up, with exit code 1, if more records than this are invalid: the list is broken, or read as what it is \
+not. A number is exceeded by the first record more. A share, such as 5% or 0.1%, is judged at each invalid record from \
+the 1,000th record on, and at the end of the list before its last batch is sent.";
+
+pub(super) const OPT_OUTS_EXAMPLES: &str = "\
+Credentials come from the environment, as for 'batchcast send'.
+
+Examples:
+  batchcast opt-outs --from +16505550100 --out opt-outs.csv
+  batchcast send people.csv --from +16505550100 --text 'Hello Team' --suppress opt-outs.csv
+  batchcast opt-outs --from +16505550100 --format ndjson | jq -r 'select(.status == \"OptOut\").to'
+
+Exit codes: 0 all of it was written, 1 failure, 2 wrong usage.";
+
+#[derive(clap::Args)]
+pub(crate) struct OptOutsArgs {
+    /// The sender, a phone number in E.164 form such as +16505550100
+    // Not parsed here: clap would show the number in its error.
+    #[arg(
+        long,
+        value_name = "E164",
+        env = "BATCHCAST_FROM",
+        hide_env_values = true
+    )]
+    pub(crate) from: String,
+
+    /// How to write the list
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub(crate) format: OptOutFormat,
+
+    /// Where to write it, once all of it is there [default: standard output, page by page]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
+    )]
+    pub(crate) base_url: Option<String>,
+
+    /// The certificate authorities to trust, a PEM file, instead of the system's
+    #[arg(long, value_name = "PEMFILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OptOutFormat {
+    /// With the header from,to,status,source
+    Csv,
+    /// A JSON object a line
+    Ndjson,
+}

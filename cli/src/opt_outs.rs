@@ -1,0 +1,167 @@
+//! `batchcast opt-outs`: downloads who has opted out of a sender's messages.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use batchcast::PhoneNumber;
+use batchcast::send::{Client, OptOut};
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use crate::args::{OptOutFormat, OptOutsArgs};
+use crate::config::{Target, sender};
+use crate::exit::Exit;
+use crate::hooks::Pauses;
+use crate::progress::{count, time};
+use crate::send::connect;
+use crate::terminal;
+
+/// Runs the command.
+///
+/// # Errors
+/// If the list cannot be had, or not be written.
+pub(crate) fn run(args: &OptOutsArgs) -> Result<Exit> {
+    let from = sender(&args.from)?;
+    let env = |name: &str| std::env::var_os(name);
+    let target = Target::server_at(args.base_url.as_deref(), args.ca_bundle.as_deref(), env)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let pauses = Pauses::of_env()?;
+        let (client, ..) = connect(target, &pauses).await?;
+        let download = Download {
+            client: &client,
+            from,
+            format: args.format,
+        };
+        let written = match &args.out {
+            None => terminal_or_pipe(download.write(io::stdout(), &pauses).await)?,
+            Some(path) => download.write_file(path, &pauses).await?,
+        };
+        terminal::note(&format!(
+            "batchcast: {}",
+            count(written, "opt-out or opt-in", "opt-outs and opt-ins")
+        ));
+        Ok(Exit::Accepted)
+    })
+}
+
+/// That nobody reads the rest of it is no error.
+fn terminal_or_pipe(written: Result<u64>) -> Result<u64> {
+    match written {
+        Err(error)
+            if error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            Ok(0)
+        }
+        written => written,
+    }
+}
+
+/// The API's list of who has opted out, to be written down.
+pub(crate) struct Download<'c> {
+    pub(crate) client: &'c Client,
+    pub(crate) from: PhoneNumber,
+    pub(crate) format: OptOutFormat,
+}
+
+impl Download<'_> {
+    /// Writes it as it comes; says how many rows there were.
+    pub(crate) async fn write(&self, out: impl Write, pauses: &Pauses) -> Result<u64> {
+        let mut out = io::BufWriter::new(out);
+        if self.format == OptOutFormat::Csv {
+            out.write_all(b"from,to,status,source\n")?;
+        }
+        let mut pages = self
+            .client
+            .opt_outs(self.from)
+            .retry(pauses.retry())
+            .on_wait(|_, wait| {
+                terminal::note(&format!("batchcast: opt-outs: waiting for {}", time(wait)));
+            });
+        let mut rows = 0;
+        while let Some(page) = pages.next_page().await.context("cannot get the opt-outs")? {
+            for row in &page {
+                self.row(&mut out, row)?;
+                rows += 1;
+            }
+            // A reader of the pipe need not wait for the next page.
+            out.flush()?;
+        }
+        Ok(rows)
+    }
+
+    fn row(&self, out: &mut impl Write, row: &OptOut) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Row<'r> {
+            from: &'r str,
+            to: &'r str,
+            status: &'r str,
+            source: &'r str,
+        }
+        let OptOut {
+            from,
+            to,
+            status,
+            source,
+            ..
+        } = row;
+        match self.format {
+            OptOutFormat::Ndjson => {
+                let row = Row {
+                    from,
+                    to,
+                    status,
+                    source,
+                };
+                serde_json::to_writer(&mut *out, &row)?;
+                out.write_all(b"\n")
+            }
+            OptOutFormat::Csv => {
+                let [from, to, status, source] =
+                    [from, to, status, source].map(|field| cell(field));
+                writeln!(out, "{from},{to},{status},{source}")
+            }
+        }
+    }
+
+    /// Writes it to a file, which is there only when all of it is: of half a list nobody could tell.
+    async fn write_file(&self, path: &Path, pauses: &Pauses) -> Result<u64> {
+        let context = || format!("--out: cannot write {}", path.display());
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let mut file =
+            NamedTempFile::new_in(directory.unwrap_or(Path::new("."))).with_context(context)?;
+        let rows = self.write(file.as_file_mut(), pauses).await?;
+        file.persist(path)
+            .map_err(|error| error.error)
+            .with_context(context)?;
+        Ok(rows)
+    }
+}
+
+/// A field of RFC 4180.
+fn cell(field: &str) -> std::borrow::Cow<'_, str> {
+    if field.contains(['"', ',', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\"")).into()
+    } else {
+        field.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_where_they_must_be() {
+        assert_eq!(cell("OptOut"), "OptOut");
+        assert_eq!(cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
+    }
+}

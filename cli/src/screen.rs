@@ -1,0 +1,309 @@
+//! Who is passed over: from the flags, or from the journal of the run that is gone on with.
+
+use std::fs::File;
+use std::io::{self, Seek as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use batchcast::PhoneNumber;
+use batchcast::input::Format;
+use batchcast::screen::{MaxInvalid, NumberSet, Screen};
+use batchcast::send::Client;
+use serde::{Deserialize, Serialize};
+
+use crate::args::{OptOutFormat, ScreenAgainArgs, ScreenArgs};
+use crate::fail::Usage;
+use crate::hooks::Pauses;
+use crate::opt_outs::Download;
+use crate::progress::{count, time};
+use crate::recipe::absolute;
+use crate::{suppress, terminal};
+
+/// What `--suppress` takes for the API's own list.
+const API: &str = "api";
+
+/// Who is to be passed over.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Screening {
+    /// Lists of numbers.
+    suppress: Vec<PathBuf>,
+    opt_outs: OptOuts,
+    unique: bool,
+    skip: u64,
+    limit: Option<u64>,
+    /// What the suppressed numbers were when the run was begun.
+    before: Option<Suppressed>,
+    /// How many records may be invalid.
+    pub(crate) max_invalid: Option<MaxInvalid>,
+    /// Where records that are passed over are written to.
+    pub(crate) passed_over: Option<PathBuf>,
+}
+
+/// The API's list of opt-outs.
+#[derive(Debug, Clone, Default)]
+enum OptOuts {
+    #[default]
+    Unasked,
+    Download,
+    /// As it was downloaded when the run was begun.
+    At(PathBuf),
+}
+
+/// A set of numbers, as a journal has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Suppressed {
+    numbers: u64,
+    /// In hexadecimal digits: many JSON readers keep only 53 bits of a number.
+    #[serde(with = "hex")]
+    digest: u64,
+}
+
+/// The same in a journal. Paths that are not UTF-8 are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ScreenRecipe {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppress: Vec<PathBuf>,
+    /// Whether the API's opt-outs are beside the journal.
+    #[serde(skip_serializing_if = "is_default")]
+    opt_outs: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed: Option<Suppressed>,
+    #[serde(skip_serializing_if = "is_default")]
+    unique: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    skip: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_invalid: Option<String>,
+}
+
+impl ScreenRecipe {
+    /// Whether nobody is passed over.
+    pub(crate) fn is_empty(&self) -> bool {
+        is_default(self)
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A screen that is ready, and what a journal has to say of it.
+pub(crate) struct Screened {
+    pub(crate) screen: Screen,
+    pub(crate) recipe: ScreenRecipe,
+    /// The API's opt-outs, to be kept beside the journal.
+    opt_outs: Option<File>,
+}
+
+impl Screening {
+    /// What the flags mean.
+    pub(crate) fn resolve(args: ScreenArgs) -> Self {
+        let is_api = |path: &PathBuf| path.as_os_str() == API;
+        let opt_outs = match args.suppress.iter().any(is_api) {
+            true => OptOuts::Download,
+            false => OptOuts::Unasked,
+        };
+        let mut suppress = args.suppress;
+        suppress.retain(|path| !is_api(path));
+        Self {
+            suppress,
+            opt_outs,
+            unique: args.unique,
+            skip: args.skip,
+            limit: args.limit.map(u64::from),
+            before: None,
+            max_invalid: args.max_invalid,
+            passed_over: args.passed_over,
+        }
+    }
+
+    /// What they mean for a run that is gone on with.
+    pub(crate) fn resolve_again(
+        args: ScreenAgainArgs,
+        recipe: ScreenRecipe,
+        journal: &Path,
+    ) -> Self {
+        let mut suppress = args.suppress;
+        // Those of then are beside the journal.
+        suppress.retain(|path| path.as_os_str() != API);
+        if suppress.is_empty() {
+            suppress = recipe.suppress;
+        }
+        let most_before = recipe.max_invalid.and_then(|most| most.parse().ok());
+        Self {
+            suppress,
+            opt_outs: match recipe.opt_outs {
+                true => OptOuts::At(opt_outs_of(journal)),
+                false => OptOuts::Unasked,
+            },
+            unique: recipe.unique,
+            skip: recipe.skip,
+            limit: recipe.limit,
+            before: recipe.suppressed,
+            max_invalid: args.max_invalid.or(most_before),
+            passed_over: args.passed_over,
+        }
+    }
+
+    /// Reads all that can be read without a network.
+    pub(crate) fn read(&self, from: PhoneNumber) -> Result<NumberSet> {
+        let mut numbers = NumberSet::new();
+        let started = Instant::now();
+        for path in &self.suppress {
+            suppress::read(path, from, &mut numbers)?;
+        }
+        if let OptOuts::At(path) = &self.opt_outs {
+            suppress::read(path, from, &mut numbers)?;
+        }
+        if !self.suppress.is_empty() {
+            terminal::note(&format!(
+                "batchcast: {} read in {}",
+                count(numbers.len(), "suppressed number", "suppressed numbers"),
+                time(started.elapsed())
+            ));
+        }
+        Ok(numbers)
+    }
+
+    /// The screen, if there is no network.
+    pub(crate) fn offline(&self, from: PhoneNumber) -> Result<Screen> {
+        if matches!(self.opt_outs, OptOuts::Download) {
+            return Err(Usage::error(
+                "--suppress api: this command uses no network: write the opt-outs to a file first, by \
+                 'batchcast opt-outs --from NUMBER --out FILE', and name that",
+            ));
+        }
+        Ok(self.screen(self.read(from)?))
+    }
+
+    /// The screen, with what has been read already, and what has to be downloaded.
+    pub(crate) async fn online(
+        &self,
+        mut numbers: NumberSet,
+        client: &Client,
+        from: PhoneNumber,
+        pauses: &Pauses,
+    ) -> Result<Screened> {
+        let mut opt_outs = None;
+        if let OptOuts::Download = self.opt_outs {
+            let mut file =
+                tempfile::tempfile().context("--suppress api: no room for the opt-outs")?;
+            let download = Download {
+                client,
+                from,
+                format: OptOutFormat::Csv,
+            };
+            let rows = download.write(&file, pauses).await;
+            let rows = rows.context("--suppress api; nothing was sent")?;
+            file.rewind()?;
+            suppress::read_from(&file, Some(Format::Csv), from, &mut numbers)
+                .context("--suppress api")?;
+            terminal::note(&format!(
+                "batchcast: {} downloaded, {} now",
+                count(rows, "opt-out or opt-in", "opt-outs and opt-ins"),
+                count(numbers.len(), "suppressed number", "suppressed numbers"),
+            ));
+            opt_outs = Some(file);
+        }
+        let suppressed = Suppressed {
+            numbers: numbers.len(),
+            digest: numbers.digest(),
+        };
+        if self.before.is_some_and(|before| before != suppressed) {
+            return Err(changed(
+                self.before.map_or(0, |before| before.numbers),
+                suppressed.numbers,
+            ));
+        }
+        let has_lists = !self.suppress.is_empty() || opt_outs.is_some();
+        let recipe = ScreenRecipe {
+            suppress: self
+                .suppress
+                .iter()
+                .filter_map(|path| absolute(path))
+                .collect(),
+            opt_outs: opt_outs.is_some(),
+            suppressed: has_lists.then_some(suppressed),
+            unique: self.unique,
+            skip: self.skip,
+            limit: self.limit,
+            max_invalid: self.max_invalid.map(|most| most.to_string()),
+        };
+        Ok(Screened {
+            screen: self.screen(numbers),
+            recipe,
+            opt_outs,
+        })
+    }
+
+    fn screen(&self, numbers: NumberSet) -> Screen {
+        let mut screen = Screen::new().skip(self.skip).suppress(numbers);
+        if self.unique {
+            screen = screen.unique();
+        }
+        if let Some(limit) = self.limit {
+            screen = screen.limit(limit);
+        }
+        screen
+    }
+}
+
+fn changed(before: u64, now: u64) -> anyhow::Error {
+    Usage::error(format!(
+        "--suppress: {} are suppressed now, {} were when the run was begun, and not the same ones: so what was \
+         sent could not be told from what was not. Give the lists as they were then. (Who has opted out since is \
+         rejected by the API.)",
+        count(now, "number", "numbers"),
+        count(before, "number", "numbers"),
+    ))
+}
+
+/// Where the opt-outs of a run are kept.
+fn opt_outs_of(journal: &Path) -> PathBuf {
+    let mut path = journal.as_os_str().to_owned();
+    path.push(".opt-outs");
+    path.into()
+}
+
+impl Screened {
+    /// Keeps what was downloaded beside the journal, so that it is the same when the run is gone on with.
+    pub(crate) fn keep(&mut self, journal: &Path) -> Result<()> {
+        let Some(mut opt_outs) = self.opt_outs.take() else {
+            return Ok(());
+        };
+        let path = opt_outs_of(journal);
+        let mut keep = || -> io::Result<()> {
+            let directory = path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            // Readable by its owner alone, and there as a whole or not at all.
+            let mut kept = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+            opt_outs.rewind()?;
+            io::copy(&mut opt_outs, kept.as_file_mut())?;
+            kept.as_file().sync_all()?;
+            kept.persist(&path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        keep().with_context(|| format!("cannot keep the opt-outs in {}", path.display()))
+    }
+}
+
+/// A digest as hexadecimal digits.
+mod hex {
+    use serde::de::{Error, Unexpected};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digest: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{digest:016x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        let digits = String::deserialize(from)?;
+        u64::from_str_radix(&digits, 16)
+            .map_err(|_| D::Error::invalid_value(Unexpected::Str(&digits), &"hexadecimal digits"))
+    }
+}

@@ -1,0 +1,178 @@
+//! Lists of numbers that are to get no message.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use batchcast::PhoneNumber;
+use batchcast::input::{Fields, Format, Parser, Reader, Record, Template};
+use batchcast::screen::NumberSet;
+
+use crate::input::read_ahead;
+
+/// Of a list of opt-outs, what each record has beside its number.
+const SENDER_AND_STATUS: &str = "{{from|}} {{status|}}";
+
+/// Why a record that cannot be read is not just passed over.
+const WHY: &str = "nothing was sent, because whoever is meant there could get a message";
+
+/// Puts the numbers of a list into `numbers`: those that are to get no message of `from`.
+///
+/// # Errors
+/// If the list cannot be read, or any record of it.
+pub(crate) fn read(path: &Path, from: PhoneNumber, numbers: &mut NumberSet) -> Result<()> {
+    let list =
+        File::open(path).with_context(|| format!("--suppress: cannot open {}", path.display()))?;
+    read_from(list, Format::of_path(path), from, numbers)
+        .with_context(|| format!("--suppress: {}", path.display()))
+}
+
+/// The same with a list that is open. Its format is found out, unless it is known.
+pub(crate) fn read_from(
+    mut list: impl Read,
+    format: Option<Format>,
+    from: PhoneNumber,
+    numbers: &mut NumberSet,
+) -> Result<()> {
+    let mut ahead = Vec::new();
+    read_ahead(&mut list, &mut ahead)?;
+    let format = format.unwrap_or_else(|| Format::sniff(&ahead));
+    let names_senders = names_senders(format, &ahead);
+    let parser = if names_senders {
+        // The template goes before a text that a record has, if it is made of the same field.
+        let fields = Fields::default().text("status");
+        Parser::new(format, &fields).with_template(Template::parse(SENDER_AND_STATUS)?)?
+    } else {
+        Parser::new(format, &Fields::default())
+    };
+    let mut reader = Reader::new(Cursor::new(ahead).chain(list), parser);
+    while let Some(record) = reader.next()? {
+        let message = match record {
+            Record::Message(message) => message,
+            Record::Invalid(invalid) => bail!("{}; {WHY}", invalid.error),
+            _ => continue,
+        };
+        let counts = match &message.text {
+            Some(text) if names_senders => is_opted_out(&text.to_plain(), from)
+                .map_err(|fault| anyhow!("{}: {fault}; {WHY}", message.position))?,
+            _ => true,
+        };
+        if counts {
+            numbers.insert(message.to);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the records may say whose messages are not wanted, as the API's opt-outs do.
+fn names_senders(format: Format, ahead: &[u8]) -> bool {
+    match format {
+        // Each record for itself.
+        Format::Ndjson => true,
+        Format::Csv => {
+            let header = ahead
+                .split(|&byte| byte == b'\n')
+                .next()
+                .unwrap_or_default();
+            let header = String::from_utf8_lossy(header);
+            let mut names = header
+                .trim_start_matches('\u{feff}')
+                .split(',')
+                .map(|name| name.trim().trim_matches('"'));
+            names.clone().any(|name| name == "from") && names.any(|name| name == "status")
+        }
+        _ => false,
+    }
+}
+
+/// Whether a record says that no message of `from` is wanted. One that names no sender is about all of them.
+fn is_opted_out(sender_and_status: &str, from: PhoneNumber) -> Result<bool> {
+    let (sender, status) = sender_and_status.split_once(' ').unwrap_or_default();
+    match (sender, status) {
+        (_, "OptIn") => Ok(false),
+        ("", _) => Ok(true),
+        (sender, "OptOut") => {
+            let sender = PhoneNumber::parse(sender)
+                .map_err(|fault| anyhow!("the field from is no sender: {fault}"))?;
+            Ok(sender == from)
+        }
+        _ => bail!("the field status is neither OptOut nor OptIn"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FROM: &str = "+16505550100";
+
+    fn number(number: &str) -> PhoneNumber {
+        PhoneNumber::parse(number).unwrap()
+    }
+
+    fn read(list: &str) -> Result<Vec<usize>> {
+        let mut numbers = NumberSet::new();
+        read_from(list.as_bytes(), None, number(FROM), &mut numbers)?;
+        let found =
+            (0..10).filter(|index| numbers.contains(number(&format!("+1415555010{index}"))));
+        let found: Vec<_> = found.collect();
+        assert_eq!(numbers.len(), found.len() as u64);
+        Ok(found)
+    }
+
+    #[test]
+    fn lists_of_all_kinds() {
+        for (list, found) in [
+            ("", vec![]),
+            ("# none\n\n", vec![]),
+            ("+14155550101\n# two\r\n +14155550102 ", vec![1, 2]),
+            ("name,Phone number,mobile\nBob,+14155550103,x\n", vec![3]),
+            ("\u{feff}phone\n+14155550104\n+14155550104\n", vec![4]),
+            (
+                "{\"to\":\"+14155550105\"}\n{\"mobile\":\"+14155550106\",\"text\":\"x\",\"status\":\"gold\"}\n",
+                vec![5, 6],
+            ),
+        ] {
+            assert_eq!(read(list).unwrap(), found, "{list}");
+        }
+    }
+
+    #[test]
+    fn of_opt_outs_those_of_this_sender_count() {
+        let csv = format!(
+            "from,to,status,source\r\n{FROM},+14155550101,OptOut,Recipient\r\n{FROM},+14155550102,OptIn,Recipient\r\n\
+             +16505550109,+14155550103,OptOut,Account\r\n,+14155550104,OptOut,\r\n"
+        );
+        assert_eq!(read(&csv).unwrap(), [1, 4]);
+        let row = |from: &str, to: u8, status: &str| {
+            format!(r#"{{"from":"{from}","to":"+1415555010{to}","status":"{status}","text":"x"}}"#)
+                + "\n"
+        };
+        let ndjson = row(FROM, 1, "OptOut")
+            + &row(FROM, 2, "OptIn")
+            + &row("+16505550109", 3, "OptOut")
+            + "{\"to\":\"+14155550104\",\"status\":\"OptOut\"}\n";
+        assert_eq!(read(&ndjson).unwrap(), [1, 4]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_with_its_place() {
+        for (list, place) in [
+            ("+14155550101\n4155550102\n", "line 2"),
+            ("phone\n+14155550101\n\n(415) 555-0102\n", "line 4"),
+            ("from,to,status\n+16505550100,+14155550101,Out\n", "line 2"),
+            ("from,to,status\n6505550100,+14155550101,OptOut\n", "line 2"),
+            ("name,city\nBob,Rome\n", "no column"),
+            ("{\"to\":\"+14155550101\"}\n{\"to\":\"+1415555", "line 2"),
+            (
+                "{\"from\":{},\"to\":\"+14155550101\",\"status\":\"OptOut\"}",
+                "line 1",
+            ),
+        ] {
+            let error = format!("{:#}", read(list).unwrap_err());
+            assert!(error.contains(place), "{error}");
+            assert!(!error.contains("5550"), "{error}");
+        }
+    }
+}

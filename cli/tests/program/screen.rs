@@ -1,0 +1,464 @@
+//! Who is passed over, and who has opted out.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use batchcast_sandbox::OptOut;
+use serde_json::json;
+
+use crate::api::Api;
+use crate::support::{
+    CLIENT_ID, FROM, Files, Run, TOKEN, batchcast, lines_of_json, mode, number, numbers, read,
+};
+
+const FAILS_AT_2: &str = "batch 2-6: answer 408";
+const OTHER_SENDER: &str = "+16505550222";
+
+fn numbered(indexes: impl IntoIterator<Item = usize>) -> Vec<String> {
+    indexes.into_iter().map(number).collect()
+}
+
+fn opt_out(from: &str, index: usize, status: &str) -> OptOut {
+    format!("{from},{},{status}", number(index))
+        .parse()
+        .unwrap()
+}
+
+/// Each of the numbers, then the first three again, then an invalid record.
+fn list() -> String {
+    numbers(9) + &numbers(3) + "Bob\n"
+}
+
+#[test]
+fn each_flag_passes_over_what_it_says() {
+    let files = Files::new();
+    let suppressed = files.write(
+        "opted-out.txt",
+        format!("# no\n{}\n{}\n", number(1), number(8)),
+    );
+    let all = (0..9).chain(0..3);
+    for (flags, sent, counts) in [
+        ("", all.clone().collect::<Vec<_>>(), [0, 0, 0]),
+        ("--unique", (0..9).collect(), [0, 0, 3]),
+        (
+            "--suppress",
+            all.clone().filter(|at| ![1, 8].contains(at)).collect(),
+            [0, 3, 0],
+        ),
+        ("--skip 4", all.clone().skip(4).collect(), [4, 0, 0]),
+        ("--limit 5", (0..5).collect(), [0, 0, 0]),
+        ("--skip 13", vec![], [13, 0, 0]),
+        (
+            "--unique --skip 4 --limit 7 --suppress",
+            vec![4, 5, 6, 7, 0, 2],
+            [4, 2, 0],
+        ),
+    ] {
+        let with = |run: Run| {
+            let run = run.stdin(list());
+            match flags.contains("--suppress") {
+                true => run.arg("--suppress").arg(&suppressed),
+                false => run,
+            }
+        };
+        let flags = flags.trim_end_matches("--suppress");
+        let is_read_to_its_end = !flags.contains("--limit 5");
+        let code = if is_read_to_its_end && !flags.contains("13") {
+            3
+        } else {
+            0
+        };
+        let api = Api::start(|sandbox| sandbox);
+        let send = api.send(&format!("--format lines --max-messages 2 --json {flags}"));
+        let ran = with(send).run().code(code).discreet();
+        assert_eq!(api.recipients(), numbered(sent.clone()), "{flags}");
+        let summary = ran.json().pop().unwrap();
+        assert_eq!(
+            summary["passedOver"],
+            json!({"skipped": counts[0], "suppressed": counts[1], "duplicates": counts[2]}),
+            "{flags}"
+        );
+
+        let encode = batchcast(&format!("encode --format lines --out - {flags}"));
+        let ran = with(encode.envelope()).run().code(code);
+        assert_eq!(ran.recipients(), numbered(sent), "{flags}");
+    }
+}
+
+#[test]
+fn what_is_passed_over_is_told_record_by_record() {
+    let files = Files::new();
+    let suppressed = files.write(
+        "opted-out.csv",
+        format!("Name,Mobile,to\nBob,x,{}\n", number(1)),
+    );
+    let expected = [
+        json!({"record": 1, "line": 2, "to": number(0), "reason": "skipped"}),
+        json!({"record": 2, "line": 3, "to": null, "reason": "skipped"}),
+        json!({"record": 3, "line": 4, "to": number(1), "reason": "suppressed"}),
+        json!({"record": 5, "line": 7, "to": number(2), "reason": "duplicate"}),
+    ];
+    let (a, b, c) = (number(0), number(1), number(2));
+    let list = format!("# list\n{a}\nBob\n{b}\n{c}\n\n{c}\n");
+    let api = Api::start(|sandbox| sandbox);
+    let commands: [(&str, Run); 2] = [
+        ("sent", api.send("--format lines --skip 2 --unique")),
+        (
+            "encoded",
+            batchcast("encode --format lines --skip 2 --unique --out-dir")
+                .arg(files.path("bodies"))
+                .envelope(),
+        ),
+    ];
+    for (name, run) in commands {
+        let path = files.path(name);
+        let run = run
+            .arg("--suppress")
+            .arg(&suppressed)
+            .arg("--passed-over")
+            .arg(&path);
+        let ran = run.stdin(&list).run().code(0).discreet();
+        ran.out("Passed over: 4 (2 skipped, 1 suppressed, 1 duplicates)\n  record 1 (line 2, byte 7): +1******0000 skipped\n")
+            .out("invalid skipped")
+            .out("all of them are in ");
+        assert_eq!(lines_of_json(&read(&path)), expected);
+        assert_eq!(mode(&path), 0o600);
+    }
+    let run = api
+        .send("--unique")
+        .arg("--passed-over")
+        .arg(files.path("one"));
+    let run = run
+        .arg("--invalid")
+        .arg(files.path("one"))
+        .stdin(numbers(1));
+    run.run().code(2).err("--passed-over").err("a file each");
+}
+
+#[test]
+fn a_limit_does_not_wait_for_more() {
+    let api = Api::start(|sandbox| sandbox);
+    let mut running = api.send("--limit 2").start();
+    let mut stdin = running.stdin.take().unwrap();
+    stdin.write_all(numbers(3).as_bytes()).unwrap();
+    // The pipe stays open.
+    running.wait().code(0).out("Accepted: 2 recipients");
+    assert_eq!(api.recipients(), numbered(0..2));
+    drop(stdin);
+    api.send("--limit 0")
+        .stdin(numbers(1))
+        .run()
+        .code(2)
+        .err("--limit");
+}
+
+#[test]
+fn a_list_of_suppressed_numbers_is_whole_or_refused() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let whole = numbers(3);
+    let cases = [
+        ("bad.txt", format!("{whole}12125550100\n"), "line 4"),
+        (
+            "bad.csv",
+            format!("phone\n{whole}(212) 555-0100\n"),
+            "line 5",
+        ),
+        (
+            "bad.ndjson",
+            format!("{{\"to\":\"{}\"}}\n{{\"to\":", number(1)),
+            "line 2",
+        ),
+        (
+            "columns.csv",
+            "name,town\nBob,Rome\n".to_owned(),
+            "no column",
+        ),
+        (
+            "status.csv",
+            format!("from,to,status\n{FROM},{},Perhaps\n", number(1)),
+            "OptOut",
+        ),
+    ];
+    for (name, suppressed, place) in cases {
+        let path = files.write(name, &suppressed);
+        for run in [api.send(""), batchcast("encode --out -").envelope()] {
+            let run = run.arg("--suppress").arg(&path).private(&suppressed);
+            let ran = run.stdin(numbers(5)).run().code(1).discreet();
+            ran.err(&format!("--suppress: {}", path.display()))
+                .err(place);
+        }
+    }
+    let run = api.send("").arg("--suppress").arg(files.path("none"));
+    run.stdin(numbers(5))
+        .run()
+        .code(1)
+        .err("--suppress: cannot open");
+    assert_eq!(api.stats().creates, 0);
+}
+
+#[test]
+fn opt_outs_are_those_of_the_sender() {
+    let table = |from: &str, index: usize, status: &str| {
+        format!("{from},{},{status},Recipient\r\n", number(index))
+    };
+    let csv = "from,to,status,source\r\n".to_owned()
+        + &table(FROM, 1, "OptOut")
+        + &table(FROM, 2, "OptIn")
+        + &table(OTHER_SENDER, 3, "OptOut");
+    let files = Files::new();
+    let path = files.write("opt-outs.csv", &csv);
+    let run = batchcast("encode --out -")
+        .envelope()
+        .arg("--suppress")
+        .arg(path);
+    let ran = run.stdin(numbers(5)).run().code(0);
+    assert_eq!(ran.recipients(), numbered([0, 2, 3, 4]));
+    let run = batchcast("encode --out - --suppress api").envelope();
+    run.stdin(numbers(5))
+        .run()
+        .code(2)
+        .err("batchcast opt-outs");
+}
+
+/// More than a page has.
+const MANY: usize = 2_300;
+
+fn many() -> Api {
+    let api = Api::start(|sandbox| sandbox);
+    let others = (MANY..MANY + 10).map(|index| opt_out(OTHER_SENDER, index, "OptOut"));
+    let back_in = (MANY..MANY + 5).map(|index| opt_out(FROM, index, "OptIn"));
+    let out = (0..MANY).map(|index| opt_out(FROM, index, "OptOut"));
+    api.sandbox.set_opt_outs(others.chain(out).chain(back_in));
+    api
+}
+
+#[test]
+fn the_servers_opt_outs_are_passed_over() {
+    let api = many();
+    let list = numbers(MANY + 3);
+    let ran = api
+        .send("--suppress api")
+        .stdin(&list)
+        .run()
+        .code(0)
+        .discreet();
+    ran.err("2,305 opt-outs and opt-ins downloaded, 2,300 suppressed numbers now")
+        .out("Accepted: 3 recipients")
+        .out("Passed over: 2,300 (2,300 suppressed)");
+    assert_eq!(api.recipients(), numbered(MANY..MANY + 3));
+
+    // Without them nothing is sent.
+    let creates = api.stats().creates;
+    api.faults("opt-outs 2: answer 403");
+    let run = api.send("--suppress api --no-journal").stdin(&list);
+    run.run().code(1).err("nothing was sent").err("403");
+    assert_eq!(api.stats().creates, creates);
+}
+
+fn opt_outs(api: &Api, flags: &str) -> Run {
+    let run = batchcast(&format!("opt-outs {flags}"))
+        .arg("--from")
+        .arg(FROM);
+    run.env("RC_SERVER_URL", api.sandbox.base_url())
+        .env("RC_ACCESS_TOKEN", TOKEN)
+}
+
+#[test]
+fn opt_outs_are_downloaded_page_by_page() {
+    let api = many();
+    let files = Files::new();
+    api.faults("opt-outs 1: answer 503; opt-outs 3: reset answer");
+    let ran = opt_outs(&api, "").run().code(0).err("2,305 opt-outs");
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(lines[0], "from,to,status,source");
+    assert_eq!(lines[1], format!("{FROM},{},OptOut,Recipient", number(0)));
+    assert_eq!(lines.len(), 1 + MANY + 5);
+
+    let rows = opt_outs(&api, "--format ndjson").run().code(0).json();
+    assert_eq!(rows.len(), MANY + 5);
+    assert_eq!(
+        rows[MANY],
+        json!({"from": FROM, "to": number(MANY), "status": "OptIn", "source": "Recipient"})
+    );
+
+    // What was downloaded is what --suppress takes.
+    for format in ["csv", "ndjson"] {
+        let path = files.path(&format!("list.{format}"));
+        let run = opt_outs(&api, "")
+            .arg("--out")
+            .arg(&path)
+            .arg("--format")
+            .arg(format);
+        assert_eq!(run.run().code(0).stdout, "");
+        assert_eq!(mode(&path), 0o600);
+        let run = batchcast("encode --out -")
+            .envelope()
+            .arg("--suppress")
+            .arg(path);
+        let ran = run.stdin(numbers(MANY + 2)).run().code(0);
+        assert_eq!(ran.recipients(), numbered(MANY..MANY + 2));
+    }
+
+    // Half a list is none.
+    api.faults("opt-outs 2: answer 403");
+    let half = files.path("half.csv");
+    opt_outs(&api, "")
+        .arg("--out")
+        .arg(&half)
+        .run()
+        .code(1)
+        .err("403");
+    assert!(!half.exists());
+    batchcast("opt-outs --from 6505550100")
+        .run()
+        .code(2)
+        .err("--from");
+    batchcast("opt-outs")
+        .arg("--from")
+        .arg(FROM)
+        .env("RC_APP_CLIENT_ID", CLIENT_ID)
+        .run()
+        .code(2)
+        .err("RC_USER_JWT");
+}
+
+fn journal_of(list: &std::path::Path) -> PathBuf {
+    let mut journal = list.as_os_str().to_owned();
+    journal.push(".batchcast");
+    journal.into()
+}
+
+#[test]
+fn a_run_is_gone_on_with_by_the_same_screen() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(3) + &numbers(9) + &numbers(9));
+    let suppressed = files.write("opted-out.txt", numbers(1) + &number(5) + "\n");
+    api.faults(FAILS_AT_2);
+    let send = api.send("--max-messages 2 --unique --skip 1 --limit 6 --max-invalid 5%");
+    let run = send
+        .arg("--suppress")
+        .arg(&suppressed)
+        .arg(&list)
+        .private(numbers(9));
+    run.run().code(4).discreet().out("Accepted: 2 recipients");
+    let text = read(journal_of(&list));
+    assert!(!text.contains(&number(0)[1..]), "{text}");
+    api.faults("");
+
+    // Others than then are refused, and a list that is not there any more.
+    let resume = || api.resume(journal_of(&list)).private(numbers(9));
+    let fewer = files.write("fewer.txt", numbers(1));
+    let run = resume().arg("--suppress").arg(&fewer);
+    run.run()
+        .code(2)
+        .err("not the same ones")
+        .err("2 numbers were");
+    let moved = files.path("moved.txt");
+    std::fs::rename(&suppressed, &moved).unwrap();
+    resume()
+        .run()
+        .code(1)
+        .err("cannot open")
+        .err("opted-out.txt");
+    assert_eq!(api.recipients(), numbered([1, 2]));
+
+    let passed_over = files.path("passed-over");
+    let run = resume().arg("--suppress").arg(&moved);
+    let run = run.arg("--passed-over").arg(&passed_over).arg("--json");
+    let summary = run.run().code(0).json().pop().unwrap();
+    assert_eq!(api.recipients(), numbered([1, 2, 3, 4, 6, 7]));
+    assert_eq!(
+        (&summary["messages"], &summary["passedOver"]),
+        (
+            &json!(6),
+            &json!({"skipped": 1, "suppressed": 2, "duplicates": 2})
+        )
+    );
+    assert_eq!(lines_of_json(&read(passed_over)).len(), 5);
+}
+
+#[test]
+fn the_servers_opt_outs_stay_the_same_in_a_run() {
+    let api = Api::start(|sandbox| sandbox);
+    api.sandbox.set_opt_outs([opt_out(FROM, 1, "OptOut")]);
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(6));
+    api.faults(FAILS_AT_2);
+    let run = api.send("--max-messages 2 --suppress api").arg(&list);
+    run.run().code(4);
+    let kept = journal_of(&list).with_extension("batchcast.opt-outs");
+    assert_eq!(mode(&kept), 0o600);
+    api.faults("");
+    // What was sent can still be told from what was not.
+    api.sandbox.set_opt_outs([opt_out(FROM, 0, "OptOut")]);
+    api.resume(journal_of(&list)).run().code(0);
+    assert_eq!(api.recipients(), numbered([0, 2, 3, 4, 5]));
+}
+
+#[test]
+fn a_broken_list_is_given_up() {
+    // 30 of 1,010 are invalid, the first of them at once.
+    let broken = "Bob\n".repeat(30) + &numbers(980) + "Eve\n";
+    for (most, code) in [
+        ("29", 1),
+        ("30", 1),
+        ("31", 3),
+        ("3%", 1),
+        ("3.07%", 3),
+        ("100%", 3),
+        ("0", 1),
+    ] {
+        let api = Api::start(|sandbox| sandbox);
+        let flags = format!("--format lines --max-invalid {most}");
+        let run = api.send(&flags).stdin(&broken);
+        let ran = run.run().code(code).discreet();
+        let encode = batchcast(&format!("encode --out - {flags}")).envelope();
+        let encoded = encode.stdin(&broken).run().code(code);
+        if code == 1 {
+            assert_eq!(api.stats().batches, 0, "{most}");
+            ran.err("records are invalid, and at most")
+                .err("--max-invalid")
+                .err("--format");
+            encoded.err("--max-invalid lets");
+        }
+    }
+    // Of a short list, at its end, and before anything is sent.
+    let api = Api::start(|sandbox| sandbox);
+    let short = numbers(9) + "Bob\n";
+    let run = api.send("--format lines --max-invalid 9%").stdin(&short);
+    run.run().code(1).err("1 of 10 records");
+    assert_eq!(api.stats().batches, 0);
+    let run = api.send("--format lines --max-invalid 10%").stdin(&short);
+    run.run().code(3);
+    // What is skipped is not judged.
+    let run = api
+        .send("--format lines --max-invalid 0 --skip 1")
+        .stdin("Bob\n".to_owned() + &numbers(1));
+    run.run().code(0);
+    for wrong in ["-1", "5 %", "101%", "few"] {
+        let run = api.send("").arg(format!("--max-invalid={wrong}"));
+        run.stdin("")
+            .run()
+            .code(2)
+            .err("--max-invalid")
+            .err("such as 5%");
+    }
+}
+
+#[test]
+fn a_run_that_was_given_up_can_be_gone_on_with() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(5) + "Bob\n" + &numbers(2));
+    let run = api
+        .send("--format lines --max-messages 2 --max-invalid 0")
+        .arg(&list);
+    run.run().code(1).out("To go on, once that is put right");
+    let resume = || api.resume(journal_of(&list));
+    resume().run().code(1).err("1 of 6 records");
+    let run = resume().arg("--max-invalid").arg("1");
+    run.run().code(3);
+    assert_eq!(api.recipients(), numbered((0..5).chain(0..2)));
+}

@@ -1,0 +1,216 @@
+//! Who is passed over: those who want no messages, those who got one already, and what lies outside of a part of a list.
+//!
+//! A [`Screen`] is asked for every message, in the list's order. What it says depends on nothing but the list and on how
+//! it was made, so a run that is gone on with passes over the same records as before.
+//!
+//! ```
+//! use batchcast::screen::{NumberSet, Reason, Screen, Verdict};
+//! use batchcast::{Message, PhoneNumber, Position};
+//!
+//! let opted_out = PhoneNumber::parse("+14155550100")?;
+//! let mut screen = Screen::new().suppress([opted_out].into_iter().collect()).unique();
+//!
+//! let message = |record, to| Message::new(to).at(Position::of_record(record));
+//! let other = PhoneNumber::parse("+14155550101")?;
+//! assert_eq!(screen.admit(&message(1, opted_out)), Verdict::PassedOver(Reason::Suppressed));
+//! assert_eq!(screen.admit(&message(2, other)), Verdict::Admitted);
+//! assert_eq!(screen.admit(&message(3, other)), Verdict::PassedOver(Reason::Duplicate));
+//! assert_eq!(screen.passed_over().total(), 2);
+//! # Ok::<(), batchcast::PhoneNumberError>(())
+//! ```
+
+mod max_invalid;
+mod numbers;
+mod table;
+
+use std::fmt;
+
+pub use self::max_invalid::{MaxInvalid, MaxInvalidError};
+pub use self::numbers::NumberSet;
+use crate::message::{Message, PhoneNumber};
+
+/// Decides for each message of a list whether it is sent.
+#[derive(Debug, Clone, Default)]
+#[must_use = "it decides nothing by itself"]
+pub struct Screen {
+    /// So many records at the list's beginning are passed over.
+    skip: u64,
+    suppressed: Option<NumberSet>,
+    seen: Option<NumberSet>,
+    /// How many more messages are sent.
+    left: Option<u64>,
+    passed_over: PassedOver,
+}
+
+/// Whether a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// It is sent.
+    Admitted,
+    /// It is not, and why.
+    PassedOver(Reason),
+}
+
+/// Why a message is passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is among the first records, of which none is sent.
+    Skipped,
+    /// Its recipient wants no messages.
+    Suppressed,
+    /// Its recipient was in the list before.
+    Duplicate,
+}
+
+/// How many messages were passed over, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PassedOver {
+    /// See [`Reason::Skipped`]. Records that are invalid are among these.
+    pub skipped: u64,
+    /// See [`Reason::Suppressed`].
+    pub suppressed: u64,
+    /// See [`Reason::Duplicate`].
+    pub duplicates: u64,
+}
+
+impl Screen {
+    /// One that admits every message.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Passes over the first `records` of the list, whatever they are. They are as good as not there: a recipient
+    /// among them is not one that was there before.
+    pub const fn skip(mut self, records: u64) -> Self {
+        self.skip = records;
+        self
+    }
+
+    /// Passes over these recipients.
+    pub fn suppress(mut self, numbers: NumberSet) -> Self {
+        self.suppressed = Some(numbers).filter(|numbers| !numbers.is_empty());
+        self
+    }
+
+    /// Sends each recipient the first message that is there for them, and passes over the others. The memory for it is
+    /// that of a [`NumberSet`] of all recipients.
+    pub fn unique(mut self) -> Self {
+        self.seen = Some(NumberSet::new());
+        self
+    }
+
+    /// Ends the list behind so many messages that are sent: what follows them is not looked at.
+    pub const fn limit(mut self, messages: u64) -> Self {
+        self.left = Some(messages);
+        self
+    }
+
+    /// Whether it admits whatever comes: then it is not needed.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.skip == 0 && self.suppressed.is_none() && self.seen.is_none() && self.left.is_none()
+    }
+
+    /// Decides on the next message of the list. An admitted one that cannot be sent after all, because it fits into no
+    /// batch, is to be [taken back](Self::take_back).
+    // Inlined, so that the message needs no address: see `Splitter::push`.
+    #[inline(always)]
+    pub fn admit(&mut self, message: &Message<'_>) -> Verdict {
+        if self.skips(message.position.record) {
+            return self.pass_over(Reason::Skipped);
+        }
+        if let Some(suppressed) = &self.suppressed
+            && suppressed.contains(message.to)
+        {
+            return self.pass_over(Reason::Suppressed);
+        }
+        if let Some(seen) = &mut self.seen
+            && !seen.insert(message.to)
+        {
+            return self.pass_over(Reason::Duplicate);
+        }
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(1);
+        }
+        Verdict::Admitted
+    }
+
+    #[cold]
+    fn pass_over(&mut self, reason: Reason) -> Verdict {
+        self.passed_over.count(reason);
+        Verdict::PassedOver(reason)
+    }
+
+    /// Takes it back that the message it was asked for last, to this recipient, was admitted: it was not sent.
+    pub fn take_back(&mut self, to: PhoneNumber) {
+        if let Some(seen) = &mut self.seen {
+            seen.remove(to);
+        }
+        if let Some(left) = &mut self.left {
+            *left += 1;
+        }
+    }
+
+    /// Whether this record is among the first that are passed over.
+    #[inline]
+    #[must_use]
+    pub const fn skips(&self, record: u64) -> bool {
+        record <= self.skip
+    }
+
+    /// Counts a record that it [skips](Self::skips), and that is no message.
+    pub const fn skip_invalid(&mut self) {
+        self.passed_over.skipped += 1;
+    }
+
+    /// Whether as many messages were admitted as are to be sent: the list ends here.
+    #[inline]
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// How many messages were passed over.
+    #[must_use]
+    pub const fn passed_over(&self) -> PassedOver {
+        self.passed_over
+    }
+}
+
+impl PassedOver {
+    /// Counts one.
+    const fn count(&mut self, reason: Reason) {
+        match reason {
+            Reason::Skipped => self.skipped += 1,
+            Reason::Suppressed => self.suppressed += 1,
+            Reason::Duplicate => self.duplicates += 1,
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.skipped + self.suppressed + self.duplicates
+    }
+}
+
+impl Reason {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Suppressed => "suppressed",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

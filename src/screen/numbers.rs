@@ -1,0 +1,368 @@
+//! A set of phone numbers, for millions of them, asked once for every recipient.
+
+use std::fmt;
+
+use roaring::RoaringTreemap;
+use twox_hash::XxHash3_64;
+
+use super::table::{Found, KEY_BITS, Put, Table};
+use crate::message::PhoneNumber;
+
+/// The numbers of the North American plan, as integers: `+1`, a digit from 2 to 9, and nine more.
+const FIRST: u64 = 12_000_000_000;
+const COUNT: u64 = 8_000_000_000;
+
+/// As many buckets as a table of small lanes has at least: from there on it takes less memory.
+const BITS_OF_LARGE: u32 = 18;
+
+/// A set of phone numbers.
+///
+/// Those of the United States, Canada and their neighbours in the plan (`+1`) are kept in a table that is looked up with
+/// one look at memory: 4 to 8 bytes a number, and 32 MiB for ten million of them, whatever numbers they are. While it grows
+/// it takes half as much again. All others are in a [`RoaringTreemap`], which takes 3 to 10 bytes a number.
+///
+/// ```
+/// use batchcast::PhoneNumber;
+/// use batchcast::screen::NumberSet;
+///
+/// let mut set = NumberSet::new();
+/// let number = PhoneNumber::parse("+14155550100")?;
+/// assert!(set.insert(number));
+/// assert!(!set.insert(number), "it was there");
+/// assert!(set.contains(number));
+/// # Ok::<(), batchcast::PhoneNumberError>(())
+/// ```
+// A roaring bitmap alone is as small, but to look for a random number in it takes two binary searches and half a dozen
+// cache misses, many times as long as to parse and encode a message.
+#[derive(Clone)]
+pub struct NumberSet {
+    near: Near,
+    /// Numbers of the North American plan whose buckets are full. There are few.
+    crowded_out: RoaringTreemap,
+    /// Numbers of other plans.
+    far: RoaringTreemap,
+    len: u64,
+}
+
+#[derive(Clone)]
+enum Near {
+    /// For few: its smallest size is a cache line or two.
+    Few(Table<u32, 16>),
+    Many(Table<u16, 32>),
+}
+
+/// A number, in the place that it is kept at.
+enum Place {
+    Near(u64),
+    Far(u64),
+}
+
+impl Default for NumberSet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl NumberSet {
+    /// An empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            near: Near::Few(Table::new(Table::<u32, 16>::LEAST_BITS)),
+            crowded_out: RoaringTreemap::new(),
+            far: RoaringTreemap::new(),
+            len: 0,
+        }
+    }
+
+    /// Whether a number is in it.
+    #[must_use]
+    #[inline]
+    pub fn contains(&self, number: PhoneNumber) -> bool {
+        let key = match Place::of(number) {
+            Place::Near(key) => key,
+            Place::Far(value) => return self.far.contains(value),
+        };
+        let found = match &self.near {
+            Near::Few(table) => table.find(key),
+            Near::Many(table) => table.find(key),
+        };
+        match found {
+            Found::Yes => true,
+            Found::No => false,
+            Found::Elsewhere => self.crowded_out.contains(key),
+        }
+    }
+
+    /// Puts a number into it; says whether it was not there before.
+    #[inline]
+    pub fn insert(&mut self, number: PhoneNumber) -> bool {
+        let is_new = match Place::of(number) {
+            Place::Near(key) => self.insert_near(key),
+            Place::Far(value) => self.far.insert(value),
+        };
+        self.len += u64::from(is_new);
+        is_new
+    }
+
+    #[inline]
+    fn insert_near(&mut self, key: u64) -> bool {
+        let (put, is_crowded) = match &mut self.near {
+            Near::Few(table) => (table.insert(key), table.is_crowded()),
+            Near::Many(table) => (table.insert(key), table.is_crowded()),
+        };
+        let is_new = match put {
+            Put::Added => true,
+            Put::WasThere => return false,
+            Put::NoRoom => self.crowded_out.insert(key),
+        };
+        if is_crowded {
+            self.grow();
+        }
+        is_new
+    }
+
+    /// Takes a number out of it; says whether it was there.
+    pub fn remove(&mut self, number: PhoneNumber) -> bool {
+        let was_there = match Place::of(number) {
+            Place::Far(value) => self.far.remove(value),
+            Place::Near(key) => {
+                self.crowded_out.remove(key)
+                    || match &mut self.near {
+                        Near::Few(table) => table.remove(key),
+                        Near::Many(table) => table.remove(key),
+                    }
+            }
+        };
+        self.len -= u64::from(was_there);
+        was_there
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let crowded_out = std::mem::take(&mut self.crowded_out);
+        let bits = 1 + match &self.near {
+            Near::Few(table) => table.bits(),
+            Near::Many(table) => table.bits(),
+        };
+        if bits > KEY_BITS {
+            // There is a bucket for every number there is.
+            self.crowded_out = crowded_out;
+            return;
+        }
+        let larger = if bits < BITS_OF_LARGE {
+            Near::Few(Table::new(bits))
+        } else {
+            Near::Many(Table::new(bits))
+        };
+        let smaller = std::mem::replace(&mut self.near, larger);
+        match &smaller {
+            Near::Few(table) => self.take_all(table.keys()),
+            Near::Many(table) => self.take_all(table.keys()),
+        }
+        self.take_all(crowded_out.iter());
+    }
+
+    fn take_all(&mut self, keys: impl Iterator<Item = u64>) {
+        for key in keys {
+            let put = match &mut self.near {
+                Near::Few(table) => table.insert(key),
+                Near::Many(table) => table.insert(key),
+            };
+            if put == Put::NoRoom {
+                self.crowded_out.insert(key);
+            }
+        }
+    }
+
+    /// How many numbers are in it.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How much memory it takes, in bytes, but for some tens of bytes. While it grows it takes half as much again.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let table = match &self.near {
+            Near::Few(table) => table.bytes(),
+            Near::Many(table) => table.bytes(),
+        };
+        let far = self.far.serialized_size() + self.crowded_out.serialized_size();
+        table + far
+    }
+
+    /// XXH3 (64 bits) of the numbers, in whatever order they came: sets with the same digest have the same numbers. It
+    /// guards against accidents; who knows all but a few of the numbers can find these out by it.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let sum = |digest: u64, value: u64| {
+            digest.wrapping_add(XxHash3_64::oneshot(&value.to_le_bytes()))
+        };
+        let near = match &self.near {
+            Near::Few(table) => table.keys().map(number_of).fold(0, sum),
+            Near::Many(table) => table.keys().map(number_of).fold(0, sum),
+        };
+        let crowded_out = self.crowded_out.iter().map(number_of).fold(near, sum);
+        self.far.iter().fold(crowded_out, sum)
+    }
+}
+
+impl Extend<PhoneNumber> for NumberSet {
+    fn extend<I: IntoIterator<Item = PhoneNumber>>(&mut self, numbers: I) {
+        for number in numbers {
+            self.insert(number);
+        }
+    }
+}
+
+impl FromIterator<PhoneNumber> for NumberSet {
+    fn from_iter<I: IntoIterator<Item = PhoneNumber>>(numbers: I) -> Self {
+        let mut set = Self::new();
+        set.extend(numbers);
+        set
+    }
+}
+
+/// Without the numbers.
+impl fmt::Debug for NumberSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NumberSet({} numbers)", self.len)
+    }
+}
+
+impl Place {
+    #[inline]
+    fn of(number: PhoneNumber) -> Self {
+        let value = number.value();
+        let near = value.wrapping_sub(FIRST);
+        if near < COUNT {
+            Self::Near(mixed(near))
+        } else {
+            Self::Far(value)
+        }
+    }
+}
+
+/// Odd, and random in all of their bits.
+const FACTORS: [u64; 2] = [0x1_5ab1_9e35, 0x1_c6a7_35ed];
+const INVERSE: [u64; 2] = [inverse(FACTORS[0]), inverse(FACTORS[1])];
+const MASK: u64 = (1 << KEY_BITS) - 1;
+
+/// Another number for each: numbers that differ in a digit are in buckets far from each other.
+#[inline]
+const fn mixed(near: u64) -> u64 {
+    let key = near.wrapping_mul(FACTORS[0]) & MASK;
+    let key = key ^ key >> 17;
+    key.wrapping_mul(FACTORS[1]) & MASK
+}
+
+/// The number of a key.
+const fn number_of(key: u64) -> u64 {
+    let key = key.wrapping_mul(INVERSE[1]) & MASK;
+    // Shifted by more than a half, it is its own inverse.
+    let key = key ^ key >> 17;
+    FIRST + (key.wrapping_mul(INVERSE[0]) & MASK)
+}
+
+/// What undoes multiplying by an odd number, in 64 bits and so in fewer (Newton's method).
+const fn inverse(factor: u64) -> u64 {
+    let mut inverse = factor;
+    let mut round = 0;
+    while round < 6 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(factor.wrapping_mul(inverse)));
+        round += 1;
+    }
+    inverse
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn mixing_loses_nothing() {
+        for near in [0, 1, 2, 999_999_999, 4_155_550_100, COUNT - 1] {
+            assert!(mixed(near) <= MASK);
+            assert_eq!(number_of(mixed(near)), FIRST + near);
+        }
+    }
+
+    fn number() -> impl Strategy<Value = PhoneNumber> {
+        prop_oneof![
+            // Close to each other, so that they meet again.
+            (0_u64..300).prop_map(|index| format!("+1415555{index:04}")),
+            (2_000_000_000_u64..10_000_000_000).prop_map(|digits| format!("+1{digits}")),
+            (1_000_000_u64..1_000_300).prop_map(|digits| format!("+{digits}")),
+            (10_000_000_000_u64..12_000_000_010).prop_map(|digits| format!("+{digits}")),
+            (20_000_000_000_u64..1_000_000_000_000_000).prop_map(|digits| format!("+{digits}")),
+        ]
+        .prop_map(|number| PhoneNumber::parse(&number).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_set(steps in proptest::collection::vec((number(), 0..4_u8), 0..800)) {
+            let mut set = NumberSet::new();
+            let mut model = HashSet::new();
+            for (number, step) in steps {
+                match step {
+                    0 => prop_assert_eq!(set.remove(number), model.remove(&number)),
+                    1 => prop_assert_eq!(set.contains(number), model.contains(&number)),
+                    _ => prop_assert_eq!(set.insert(number), model.insert(number)),
+                }
+                prop_assert_eq!(set.len(), model.len() as u64);
+            }
+            let again: NumberSet = model.iter().copied().collect();
+            prop_assert_eq!(again.digest(), set.digest());
+        }
+    }
+
+    #[test]
+    fn every_size_has_all_that_was_put_into_it() {
+        let number = |index: u64| {
+            let digits = 2_000_000_000 + index * 7_919 % COUNT;
+            PhoneNumber::parse(&format!("+1{digits}")).unwrap()
+        };
+        // Past the change from large lanes to small ones.
+        let count = 11 << (BITS_OF_LARGE - 1);
+        let mut set = NumberSet::new();
+        set.extend((0..=count).map(number));
+        assert!(matches!(set.near, Near::Many(_)));
+        assert_eq!(set.len(), count + 1);
+        let (all, step) = (0..2 * count, 37);
+        for index in all.step_by(step) {
+            assert_eq!(set.contains(number(index)), index <= count);
+        }
+    }
+
+    #[test]
+    fn a_digest_tells_sets_apart_and_not_orders() {
+        let number = |digits: &str| PhoneNumber::parse(digits).unwrap();
+        let numbers = ["+14155550100", "+14155550101", "+4915112345678"].map(number);
+        let set: NumberSet = numbers.into_iter().collect();
+        let other_order: NumberSet = numbers.into_iter().rev().collect();
+        assert_eq!(set.digest(), other_order.digest());
+        let mut fewer = set.clone();
+        fewer.remove(numbers[1]);
+        assert_ne!(set.digest(), fewer.digest());
+    }
+
+    #[test]
+    fn nothing_is_shown() {
+        let set: NumberSet = [PhoneNumber::parse("+14155550100").unwrap()]
+            .into_iter()
+            .collect();
+        assert_eq!(format!("{set:?}"), "NumberSet(1 numbers)");
+    }
+}

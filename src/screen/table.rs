@@ -1,0 +1,178 @@
+//! A table of keys of [`KEY_BITS`] bits, made so that a look at it is one look at memory.
+//!
+//! A key's upper bits say in which bucket it is, so only its lower bits are kept there (quotienting). A bucket is a
+//! cache line, and is compared as a whole. What does not fit into its bucket is the caller's to keep.
+
+/// How many bits a key has.
+pub(super) const KEY_BITS: u32 = 33;
+
+/// What is kept of a key. 0 is an empty place, so one more than the lower bits is kept.
+pub(super) trait Lane: Copy + Eq {
+    const EMPTY: Self;
+    /// The most bits of a key that can be kept.
+    const BITS: u32;
+
+    fn of(lower: u64) -> Self;
+    fn lower(self) -> u64;
+}
+
+macro_rules! lane {
+    ($type:ty) => {
+        impl Lane for $type {
+            const EMPTY: Self = 0;
+            const BITS: u32 = Self::BITS - 1;
+
+            #[inline]
+            #[expect(clippy::cast_possible_truncation, reason = "the caller keeps to BITS")]
+            fn of(lower: u64) -> Self {
+                lower as Self + 1
+            }
+
+            #[inline]
+            fn lower(self) -> u64 {
+                u64::from(self) - 1
+            }
+        }
+    };
+}
+
+lane!(u16);
+lane!(u32);
+
+/// A cache line.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Bucket<L, const N: usize>([L; N]);
+
+/// Buckets of `N` lanes, two to the power of `bits` of them.
+#[derive(Clone)]
+pub(super) struct Table<L, const N: usize> {
+    buckets: Vec<Bucket<L, N>>,
+    bits: u32,
+    len: usize,
+}
+
+/// What came of putting a key into a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Put {
+    Added,
+    WasThere,
+    /// Its bucket is full, and it is not in it.
+    NoRoom,
+}
+
+/// Whether a key is in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Yes,
+    No,
+    /// Not in its bucket, but that is full.
+    Elsewhere,
+}
+
+impl<L: Lane, const N: usize> Table<L, N> {
+    /// How many buckets there must be, as a power of two, for a key to fit into a lane.
+    pub(super) const LEAST_BITS: u32 = KEY_BITS - L::BITS;
+
+    pub(super) fn new(bits: u32) -> Self {
+        debug_assert!((Self::LEAST_BITS..=KEY_BITS).contains(&bits));
+        Self {
+            buckets: vec![Bucket([L::EMPTY; N]); 1 << bits],
+            bits,
+            len: 0,
+        }
+    }
+
+    /// Whether it should be larger: five places in eight are taken. More buckets would be full, and a look at what
+    /// is elsewhere takes longer.
+    #[inline]
+    pub(super) const fn is_crowded(&self) -> bool {
+        self.len >= self.buckets.len() * (N * 5 / 8)
+    }
+
+    pub(super) const fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.buckets.len() * size_of::<Bucket<L, N>>()
+    }
+
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most KEY_BITS, and as many buckets"
+    )]
+    fn place(&self, key: u64) -> (usize, L) {
+        let shift = KEY_BITS - self.bits;
+        let lower = key & ((1 << shift) - 1);
+        ((key >> shift) as usize, L::of(lower))
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: u64) -> Found {
+        let (bucket, lane) = self.place(key);
+        let lanes = &self.buckets[bucket].0;
+        // All of them are compared, and counted without a branch: that is a few vector instructions.
+        let mut same = 0_u16;
+        for &there in lanes {
+            same += u16::from(there == lane);
+        }
+        if same != 0 {
+            Found::Yes
+        } else if lanes[N - 1] == L::EMPTY {
+            Found::No
+        } else {
+            Found::Elsewhere
+        }
+    }
+
+    #[inline]
+    pub(super) fn insert(&mut self, key: u64) -> Put {
+        let (bucket, lane) = self.place(key);
+        let lanes = &mut self.buckets[bucket].0;
+        let mut is_there = false;
+        let mut taken = 0_u16;
+        for &there in lanes.iter() {
+            is_there |= there == lane;
+            taken += u16::from(there != L::EMPTY);
+        }
+        if is_there {
+            return Put::WasThere;
+        }
+        // The places are filled from the first one on.
+        match lanes.get_mut(usize::from(taken)) {
+            Some(free) => {
+                *free = lane;
+                self.len += 1;
+                Put::Added
+            }
+            None => Put::NoRoom,
+        }
+    }
+
+    /// Says whether it was there.
+    pub(super) fn remove(&mut self, key: u64) -> bool {
+        let (bucket, lane) = self.place(key);
+        let lanes = &mut self.buckets[bucket].0;
+        let Some(at) = lanes.iter().position(|&there| there == lane) else {
+            return false;
+        };
+        let taken = lanes.iter().filter(|&&there| there != L::EMPTY).count();
+        lanes[at] = lanes[taken - 1];
+        lanes[taken - 1] = L::EMPTY;
+        self.len -= 1;
+        true
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = u64> {
+        let shift = KEY_BITS - self.bits;
+        self.buckets
+            .iter()
+            .zip(0_u64..)
+            .flat_map(move |(bucket, number)| {
+                let taken = bucket.0.iter().take_while(|&&lane| lane != L::EMPTY);
+                taken.map(move |lane| number << shift | lane.lower())
+            })
+    }
+}

@@ -1,0 +1,132 @@
+//! The API's list of who has opted out of a sender's messages.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::envelope::Dialect;
+use crate::message::PhoneNumber;
+use crate::send::ask::{self, Asked};
+use crate::send::client::{Client, WaitingFor};
+use crate::send::outcome::{Failure, FailureKind};
+use crate::send::policy::Retry;
+
+/// The most records of a page (API guide).
+const PAGE_SIZE: u32 = 1_000;
+
+/// That a recipient has opted out of the messages of a sender, or in again. All of it is as the API has it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct OptOut {
+    /// The sender's number.
+    pub from: String,
+    /// The recipient's number.
+    pub to: String,
+    /// `OptOut` or `OptIn`.
+    pub status: String,
+    /// Who has said so, such as `Recipient`; empty if the API does not say.
+    #[serde(default)]
+    pub source: String,
+}
+
+/// Without the numbers.
+impl fmt::Debug for OptOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OptOut")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The list of a sender, page by page.
+#[must_use = "nothing is asked for before the first page is"]
+pub struct OptOuts<'c> {
+    client: &'c Client,
+    from: PhoneNumber,
+    retry: Retry,
+    page_size: u32,
+    waiting: Box<dyn Fn(WaitingFor, Duration) + Send + Sync + 'c>,
+    next: Next,
+}
+
+enum Next {
+    First,
+    Page(String),
+    None,
+}
+
+impl Client {
+    /// Who has opted out of the messages of `from`, and in again.
+    pub fn opt_outs(&self, from: PhoneNumber) -> OptOuts<'_> {
+        OptOuts {
+            client: self,
+            from,
+            retry: Retry::default(),
+            page_size: PAGE_SIZE,
+            waiting: Box::new(|_, _| ()),
+            next: Next::First,
+        }
+    }
+}
+
+impl<'c> OptOuts<'c> {
+    /// How often, and after which pauses, to ask again for what failed in passing.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// How many records to ask for at once. 1000 unless told otherwise, the API's maximum.
+    pub fn page_size(mut self, records: u32) -> Self {
+        self.page_size = records;
+        self
+    }
+
+    /// Whom to tell that a page has to be waited for, and how long.
+    pub fn on_wait(mut self, waiting: impl Fn(WaitingFor, Duration) + Send + Sync + 'c) -> Self {
+        self.waiting = Box::new(waiting);
+        self
+    }
+
+    /// The next page; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the API does not give it.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<OptOut>>, Failure> {
+        let page = match &self.next {
+            Next::None => return Ok(None),
+            Next::First => None,
+            Next::Page(token) => Some(token.as_str()),
+        };
+        let asked = Asked {
+            path: Dialect::default().opt_outs_path(),
+            query: &[("from", self.from.as_str())],
+            page_size: self.page_size,
+            page,
+        };
+        let mut answer = ask::page(self.client, self.retry, &asked, &*self.waiting).await?;
+        self.next = match answer.take_next() {
+            // It would be asked for without end.
+            Some(next) if page == Some(next.as_str()) => {
+                let reason = "a page is said to follow on itself".to_owned();
+                return Err(FailureKind::Transport {
+                    step: "asking for the opt-outs",
+                    reason,
+                }
+                .into());
+            }
+            Some(next) => Next::Page(next),
+            None => Next::None,
+        };
+        Ok(Some(answer.records))
+    }
+}
+
+impl fmt::Debug for OptOuts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OptOuts")
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! What a set of numbers takes. Allocations are counted for each thread alone.
+
+use batchcast::screen::{NumberSet, Screen, Verdict};
+use batchcast::{Message, PhoneNumber, Position};
+
+/// What ten million suppressed numbers may take, while they are read, too.
+const BUDGET: u64 = 64 << 20;
+const MILLIONS: usize = 10_000_000;
+
+/// Random numbers of the North American plan, the case in which nothing can be saved by their neighbours.
+fn numbers() -> impl Iterator<Item = PhoneNumber> {
+    let mut state = 0x5eed_u64;
+    std::iter::repeat_with(move || {
+        // A linear congruential generator (Knuth's MMIX), of which the upper bits are good.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let mut digits = 12_000_000_000 + (state >> 20) % 8_000_000_000;
+        let mut number = *b"+00000000000";
+        for digit in number[1..].iter_mut().rev() {
+            *digit += u8::try_from(digits % 10).unwrap();
+            digits /= 10;
+        }
+        PhoneNumber::from_bytes(&number).unwrap()
+    })
+}
+
+#[test]
+fn ten_million_random_numbers_fit() {
+    let mut set = NumberSet::new();
+    let counted = allocation_counter::measure(|| set.extend(numbers().take(MILLIONS)));
+    // Some were there already.
+    assert!((MILLIONS as u64 - 10_000..=MILLIONS as u64).contains(&set.len()));
+    assert!(counted.bytes_max <= BUDGET, "{} bytes", counted.bytes_max);
+    assert!(set.memory_bytes() as u64 <= counted.bytes_max);
+    assert!(
+        counted.bytes_current <= 33 << 20,
+        "{} bytes stay",
+        counted.bytes_current
+    );
+    assert!(numbers().take(1_000).all(|number| set.contains(number)));
+}
+
+#[test]
+fn numbers_that_are_close_to_each_other_take_no_more() {
+    let number = |index: u64| {
+        let number = format!("+1{}", 2_120_000_000 + index);
+        PhoneNumber::parse(&number).unwrap()
+    };
+    let set: NumberSet = (0..100_000).map(number).collect();
+    assert_eq!(set.len(), 100_000);
+    assert!(
+        set.memory_bytes() < 1_200_000,
+        "{} bytes",
+        set.memory_bytes()
+    );
+}
+
+#[test]
+fn nothing_is_allocated_for_a_record() {
+    let suppressed: NumberSet = numbers().skip(50_000).take(10_000).collect();
+    let mut screen = Screen::new()
+        .suppress(suppressed)
+        .unique()
+        .skip(10)
+        .limit(1_000_000);
+    let messages: Vec<_> = (1..)
+        .zip(numbers().take(100_000))
+        .map(|(record, to)| Message::new(to).at(Position::of_record(record)))
+        .collect();
+    let mut admitted = 0;
+    let counted = allocation_counter::measure(|| {
+        for message in &messages {
+            admitted += u32::from(screen.admit(message) == Verdict::Admitted);
+        }
+    });
+    // A random number may be there twice.
+    assert!((89_900..=89_990).contains(&admitted), "{admitted}");
+    // The table grows some fifteen times; what is crowded out of it is rare.
+    assert!(
+        counted.count_total < 3_000,
+        "{} allocations",
+        counted.count_total
+    );
+}
