@@ -106,7 +106,7 @@ pub(crate) fn headline(list: &List) -> Result<Option<Headline>> {
     let is_file = source
         .metadata
         .as_ref()
-        .is_some_and(|metadata| metadata.is_file());
+        .is_some_and(std::fs::Metadata::is_file);
     if !is_file {
         return Ok(None);
     }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use batchcast::MAX_TEXT_UNITS;
 use batchcast::encode::Batch;
 use batchcast::segment::Encoding;
-use batchcast::{MAX_TEXT_UNITS, Position};
 use indicatif::HumanCount;
 
 use super::characters::Forcing;
@@ -243,7 +243,7 @@ fn duplicates(duplicates: &Duplicates) -> Vec<String> {
     }
     let mut lines = vec!["Duplicates, each where it comes for the second time:".to_owned()];
     let examples = duplicates.examples().iter();
-    lines.extend(examples.map(|again| format!("  {}: {}", place(again.position), again.number)));
+    lines.extend(examples.map(|again| format!("  {}: {}", place(again.line), again.number)));
     if duplicates.numbers() > duplicates.examples().len() as u64 {
         lines.push("  and more".to_owned());
     }
@@ -291,13 +291,13 @@ fn invalid(faults: &Faults, file: Option<&Path>) -> Vec<String> {
 
 fn example(example: &Example) -> String {
     match &example.number {
-        Some(number) => format!("{}: {number}", place(example.position)),
-        None => place(example.position),
+        Some(number) => format!("{}: {number}", place(example.position.line)),
+        None => place(example.position.line),
     }
 }
 
-fn place(position: Position) -> String {
-    format!("line {}", HumanCount(position.line))
+fn place(line: u64) -> String {
+    format!("line {}", HumanCount(line))
 }
 
 fn number(number: u64) -> String {

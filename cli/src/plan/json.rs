@@ -89,7 +89,6 @@ struct DuplicatesItem<'a> {
 
 #[derive(Serialize)]
 struct AgainItem<'a> {
-    record: u64,
     line: u64,
     number: &'a str,
 }
@@ -210,8 +209,7 @@ impl CharacterItem {
 impl<'a> DuplicatesItem<'a> {
     fn of(duplicates: &'a Duplicates) -> Self {
         let again = |again: &'a Again| AgainItem {
-            record: again.position.record,
-            line: again.position.line,
+            line: again.line,
             number: &again.number,
         };
         Self {

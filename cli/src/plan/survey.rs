@@ -107,6 +107,9 @@ impl Survey {
             survey.batches.add(closed.batch);
         }
         survey.texts.finish();
+        if let Some(duplicates) = &mut survey.duplicates {
+            duplicates.finish();
+        }
         Ok(survey)
     }
 }

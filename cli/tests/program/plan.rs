@@ -165,7 +165,7 @@ fn json_is_a_contract() {
         "duplicates": {
             "numbers": 1,
             "messages": 1,
-            "examples": [{"record": 3, "line": 3, "number": "+1******0001"}],
+            "examples": [{"line": 3, "number": "+1******0001"}],
         },
         "invalid": {
             "records": 2,
