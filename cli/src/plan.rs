@@ -158,7 +158,7 @@ mod tests {
         let found = headline(&list(path.to_str().unwrap(), &more))
             .unwrap()
             .unwrap();
-        assert_eq!(found.bytes, 115 + 85);
+        assert_eq!(found.bytes, 96 + 72);
         assert_eq!(
             (
                 found.recipients,

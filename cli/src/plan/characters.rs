@@ -108,6 +108,11 @@ impl Forcing {
             '\u{fe00}'..='\u{fe0f}' => "variation selector",
             '\u{feff}' => "byte order mark",
             '\u{fffd}' => "what was a wrong byte",
+            // Of Windows-1252, read as Latin-1: lists that came through spreadsheets have them.
+            '\u{85}' => "broken ellipsis",
+            '\u{91}'..='\u{94}' => "broken quote",
+            '\u{95}' => "broken bullet",
+            '\u{96}' | '\u{97}' => "broken dash",
             '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => "control character",
             _ => return None,
         })
@@ -116,11 +121,11 @@ impl Forcing {
     /// What reads the same, and does not force UCS-2; nothing, if it can be left out.
     pub(crate) const fn instead(&self) -> Option<&'static str> {
         Some(match self.character {
-            '‘' | '’' | '‚' | '‛' | '′' | '`' | '´' | 'ʼ' => "'",
-            '“' | '”' | '„' | '‟' | '″' | '«' | '»' => "\"",
-            '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' => "-",
-            '…' => "...",
-            '•' | '·' | '‣' => "*",
+            '‘' | '’' | '‚' | '‛' | '′' | '`' | '´' | 'ʼ' | '\u{91}' | '\u{92}' => "'",
+            '“' | '”' | '„' | '‟' | '″' | '«' | '»' | '\u{93}' | '\u{94}' => "\"",
+            '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '\u{96}' | '\u{97}' => "-",
+            '…' | '\u{85}' => "...",
+            '•' | '·' | '‣' | '\u{95}' => "*",
             '\t' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{3000}' => " ",
             '\u{2028}' | '\u{2029}' => "\n",
             '×' => "x",
