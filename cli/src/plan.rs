@@ -10,16 +10,17 @@ mod quote;
 mod survey;
 mod texts;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use batchcast::screen::{MaxInvalid, Screen};
 
 pub(crate) use self::quote::{Price, Rate};
-use self::survey::{Keep, Survey};
+use self::survey::{Aside, Keep, Survey};
 use crate::args::PlanArgs;
 use crate::config::List;
 use crate::exit::Exit;
 use crate::input::Source;
 use crate::progress::Progress;
-use crate::records::{InvalidLine, RecordsFile};
+use crate::records::{InvalidLine, PassedOverLine, RecordsFile};
 use crate::{signals, terminal};
 
 /// Runs the command.
@@ -35,6 +36,10 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
         source.metadata.as_ref(),
         &[],
     )?;
+    let path = list.screen.passed_over.as_deref();
+    let metadata = source.metadata.as_ref();
+    let mut passed_over = RecordsFile::create("--passed-over", path, metadata, &[&file])?;
+    let screen = list.screen.offline(list.envelope.from())?;
     signals::quit_after(|| ()).context("cannot listen for signals")?;
 
     let keep = Keep {
@@ -42,17 +47,30 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
         duplicates: true,
     };
     let progress = Progress::new(source.size);
-    let survey = Survey::of(&list, source, keep, Some(&progress), |invalid| {
-        if let Some(file) = &mut file {
-            file.write(&InvalidLine::of(&invalid))?;
-        }
-        if list.stop_on_invalid {
-            return Err(invalid.error.into());
+    let survey = Survey::of(&list, source, screen, keep, Some(&progress), |aside| {
+        match aside {
+            Aside::PassedOver {
+                position,
+                to,
+                reason,
+            } => {
+                if let Some(file) = &mut passed_over {
+                    file.write(&PassedOverLine::of(position, to, reason))?;
+                }
+            }
+            Aside::Invalid(invalid) => {
+                if let Some(file) = &mut file {
+                    file.write(&InvalidLine::of(&invalid))?;
+                }
+                if list.stop_on_invalid {
+                    return Err(invalid.error.into());
+                }
+            }
         }
         Ok(())
     });
     progress.finish();
-    if let Some(file) = &mut file {
+    for file in [&mut file, &mut passed_over].into_iter().flatten() {
         file.flush()?;
     }
     let survey = survey?;
@@ -66,11 +84,25 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
         lines.iter().try_for_each(|line| terminal::result(line))
     };
     written.context("cannot write the plan to standard output")?;
+    // Only now: what is wrong with the list is in the plan.
+    check_invalid(&survey, list.screen.max_invalid)?;
     Ok(if survey.invalid.count() == 0 {
         Exit::Accepted
     } else {
         Exit::Partial
     })
+}
+
+/// A send would give up a list of which too much is invalid.
+fn check_invalid(survey: &Survey, most: Option<MaxInvalid>) -> Result<()> {
+    let invalid = survey.invalid.count();
+    let records = survey.batches.messages + invalid + survey.passed_over.total();
+    if let Some(most) = most
+        && most.is_exceeded_at_end(invalid, records)
+    {
+        bail!("{invalid} of {records} records are invalid, and --max-invalid lets {most} pass");
+    }
+    Ok(())
 }
 
 /// A list in a few numbers, for whoever is asked whether it is to be sent.
@@ -90,7 +122,8 @@ pub(crate) struct Headline {
 
 /// The headline of a list that is a file. `None` if it is not, because it could be read only once.
 ///
-/// It takes about as long as encoding the list. Numbers that come more than once are not looked for.
+/// It takes about as long as encoding the list. Those whom the screen passes over are not counted, and numbers that come
+/// more than once are looked for only if that is its task.
 ///
 /// # Errors
 /// If the list cannot be read.
@@ -98,7 +131,7 @@ pub(crate) struct Headline {
     not(test),
     expect(dead_code, reason = "the question before a send shows it")
 )]
-pub(crate) fn headline(list: &List) -> Result<Option<Headline>> {
+pub(crate) fn headline(list: &List, screen: Screen) -> Result<Option<Headline>> {
     if list.file.is_none() {
         return Ok(None);
     }
@@ -114,7 +147,7 @@ pub(crate) fn headline(list: &List) -> Result<Option<Headline>> {
         all_batches: false,
         duplicates: false,
     };
-    let survey = Survey::of(list, source, keep, None, |_| Ok(()))?;
+    let survey = Survey::of(list, source, screen, keep, None, |_| Ok(()))?;
     Ok(Some(Headline {
         recipients: survey.batches.messages,
         batches: survey.batches.count,
@@ -155,7 +188,7 @@ mod tests {
         std::fs::write(&path, numbers).unwrap();
         // A record that would stop the send is only counted here.
         let more = ["--max-messages", "2", "--on-invalid", "stop"];
-        let found = headline(&list(path.to_str().unwrap(), &more))
+        let found = headline(&list(path.to_str().unwrap(), &more), Screen::new())
             .unwrap()
             .unwrap();
         assert_eq!(found.bytes, 96 + 72);
@@ -168,6 +201,6 @@ mod tests {
             ),
             (3, 2, 3, 1)
         );
-        assert_eq!(headline(&list("-", &[])).unwrap(), None);
+        assert_eq!(headline(&list("-", &[]), Screen::new()).unwrap(), None);
     }
 }

@@ -34,7 +34,8 @@ pub(crate) fn lines(
     rate: Option<&Rate>,
     invalid_file: Option<&Path>,
 ) -> Vec<String> {
-    let records = survey.batches.messages + survey.invalid.count();
+    let sent_or_not = survey.invalid.count() + survey.passed_over.total();
+    let records = survey.batches.messages + sent_or_not;
     if records == 0 {
         return vec!["The list is empty: nothing would be sent".to_owned()];
     }
@@ -101,8 +102,29 @@ fn summary(
         .filter(|found| found.numbers() > 0)
     {
         let surplus = count(duplicates.surplus(), "message", "messages");
-        let note = format!("numbers that come more than once, {surplus} too many");
+        let note = format!("numbers that come again, {surplus} too many (see --unique)");
         row("Duplicates", number(duplicates.numbers()), note);
+    }
+    for (name, messages, why) in [
+        (
+            "Suppressed",
+            survey.passed_over.suppressed,
+            "who want no messages: passed over",
+        ),
+        (
+            "Repeated",
+            survey.passed_over.duplicates,
+            "to a number that comes before: passed over",
+        ),
+        (
+            "Skipped",
+            survey.passed_over.skipped,
+            "records at the list's beginning: passed over",
+        ),
+    ] {
+        if messages > 0 {
+            row(name, number(messages), why.into());
+        }
     }
     let limit = match list.limits.max_messages() {
         Some(messages) => format!(" and {} messages", HumanCount(messages.get())),

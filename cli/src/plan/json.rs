@@ -30,6 +30,7 @@ pub(crate) struct Plan<'a> {
     segments: SegmentsItem,
     ucs2_characters: Vec<CharacterItem>,
     duplicates: Option<DuplicatesItem<'a>>,
+    passed_over: PassedOverItem,
     invalid: InvalidItem<'a>,
     texts_over_limit: u64,
     /// As typed; numbers as strings, because JSON's are not exact.
@@ -94,6 +95,13 @@ struct AgainItem<'a> {
 }
 
 #[derive(Serialize)]
+struct PassedOverItem {
+    suppressed: u64,
+    duplicates: u64,
+    skipped: u64,
+}
+
+#[derive(Serialize)]
 struct InvalidItem<'a> {
     records: u64,
     kinds: Vec<KindItem<'a>>,
@@ -147,6 +155,11 @@ impl<'a> Plan<'a> {
                 .map(CharacterItem::of)
                 .collect(),
             duplicates: survey.duplicates.as_ref().map(DuplicatesItem::of),
+            passed_over: PassedOverItem {
+                suppressed: survey.passed_over.suppressed,
+                duplicates: survey.passed_over.duplicates,
+                skipped: survey.passed_over.skipped,
+            },
             invalid: InvalidItem {
                 records: invalid.count(),
                 kinds: invalid.kinds().into_iter().map(KindItem::of).collect(),

@@ -5,7 +5,8 @@ use std::io::Read;
 use anyhow::Result;
 use batchcast::encode::{Batch, Push, Splitter};
 use batchcast::input::{Block, Blocks, Format, Invalid, Parse, Parser, Record, Records as _};
-use batchcast::{Error, Message, send};
+use batchcast::screen::{PassedOver, Reason, Screen, Verdict};
+use batchcast::{Error, Message, PhoneNumber, Position, send};
 
 use super::duplicates::Duplicates;
 use super::faults::Faults;
@@ -28,6 +29,8 @@ pub(crate) struct Survey {
     pub(crate) texts: Texts,
     /// The records that cannot be sent.
     pub(crate) invalid: Faults,
+    /// The messages that the list's flags pass over.
+    pub(crate) passed_over: PassedOver,
     /// If they were looked for.
     pub(crate) duplicates: Option<Duplicates>,
 }
@@ -67,16 +70,17 @@ impl Batches {
 }
 
 impl Survey {
-    /// Reads a list, and tells `on_invalid` of each record that cannot be sent.
+    /// Reads a list, and tells `aside` of each record that is not sent.
     ///
     /// # Errors
-    /// If the list cannot be read, and what `on_invalid` says.
+    /// If the list cannot be read, and what `aside` says.
     pub(crate) fn of(
         list: &List,
         source: Source,
+        screen: Screen,
         keep: Keep,
         progress: Option<&Progress>,
-        on_invalid: impl FnMut(Invalid<'_>) -> Result<()>,
+        aside: impl FnMut(Aside<'_>) -> Result<()>,
     ) -> Result<Self> {
         let splitter = Splitter::new(&list.envelope, list.limits)?;
         let (reader, parser) = source.parse(list)?;
@@ -89,13 +93,16 @@ impl Survey {
             },
             texts: Texts::new(list.envelope.text()),
             invalid: Faults::default(),
+            passed_over: PassedOver::default(),
             duplicates: keep.duplicates.then(Duplicates::default),
         };
         let mut run = Run {
             survey: &mut survey,
             splitter,
+            is_screened: !screen.is_idle(),
+            screen,
             progress,
-            on_invalid,
+            aside,
         };
         // A loop for each format.
         match parser {
@@ -104,12 +111,10 @@ impl Survey {
             Parser::Csv(parser) => run.read(parser, reader)?,
         }
         if let Some(closed) = run.splitter.finish() {
-            survey.batches.add(closed.batch);
+            run.survey.batches.add(closed.batch);
         }
+        survey.passed_over = run.screen.passed_over();
         survey.texts.finish();
-        if let Some(duplicates) = &mut survey.duplicates {
-            duplicates.finish();
-        }
         Ok(survey)
     }
 }
@@ -117,11 +122,24 @@ impl Survey {
 struct Run<'a, F> {
     survey: &'a mut Survey,
     splitter: Splitter,
+    screen: Screen,
+    /// Whether the screen may pass anybody over.
+    is_screened: bool,
     progress: Option<&'a Progress>,
-    on_invalid: F,
+    aside: F,
 }
 
-impl<F: FnMut(Invalid<'_>) -> Result<()>> Run<'_, F> {
+/// A record that is not sent.
+pub(crate) enum Aside<'a> {
+    Invalid(Invalid<'a>),
+    PassedOver {
+        position: Position,
+        to: Option<PhoneNumber>,
+        reason: Reason,
+    },
+}
+
+impl<F: FnMut(Aside<'_>) -> Result<()>> Run<'_, F> {
     fn read(&mut self, mut parser: impl Parse, reader: impl Read) -> Result<()> {
         let mut blocks = Blocks::new(reader);
         // Two blocks take turns: what is left of the one is put in front of the other.
@@ -131,7 +149,7 @@ impl<F: FnMut(Invalid<'_>) -> Result<()>> Run<'_, F> {
         blocks.fill(&mut block)?;
         loop {
             let consumed = self.block(&mut parser, &block, at)?;
-            if block.last() {
+            if block.last() || self.screen.is_done() {
                 break;
             }
             blocks.fill(&mut spare)?;
@@ -147,27 +165,27 @@ impl<F: FnMut(Invalid<'_>) -> Result<()>> Run<'_, F> {
     /// Takes the records of a block, which begins at byte `at` of the list; returns how many of its bytes are done with.
     fn block(&mut self, parser: &mut impl Parse, block: &Block, at: u64) -> Result<usize> {
         let mut records = parser.block(block.bytes(), block.last());
-        loop {
-            let mut taken = Ok(());
+        while !self.screen.is_done() {
+            let mut refused = None;
             // A loop of its own: it need not look at what else a record may be.
             while let Some(message) = records.next_common() {
-                taken = self.message(&message);
-                if taken.is_err() {
+                refused = self.message(&message)?;
+                if refused.is_some() || self.is_screened {
                     break;
                 }
             }
-            if taken.is_ok() {
-                taken = match records.next()? {
-                    Some(Record::Message(message)) => self.message(&message),
+            if refused.is_none() && !self.screen.is_done() {
+                refused = match records.next()? {
+                    Some(Record::Message(message)) => self.message(&message)?,
                     Some(Record::Invalid(invalid)) => {
                         self.invalid(invalid)?;
-                        continue;
+                        None
                     }
-                    Some(_) => continue,
+                    Some(_) => None,
                     None => break,
                 };
             }
-            if let Err(error) = taken {
+            if let Some(error) = refused {
                 let input = as_it_was(&error, block.bytes(), at, records.consumed());
                 self.invalid(Invalid { error, input })?;
             }
@@ -175,13 +193,23 @@ impl<F: FnMut(Invalid<'_>) -> Result<()>> Run<'_, F> {
         Ok(records.consumed())
     }
 
-    /// Whom the list's flags leave out does not come here; all others are counted.
+    /// Takes a message; says why, if it can be in no batch.
     #[inline(always)]
-    fn message(&mut self, message: &Message<'_>) -> Result<(), Error> {
-        match self.splitter.push(message)? {
+    fn message(&mut self, message: &Message<'_>) -> Result<Option<Error>> {
+        if self.is_screened
+            && let Verdict::PassedOver(reason) = self.screen.admit(message)
+        {
+            self.pass_over(message.position, Some(message.to), reason)?;
+            return Ok(None);
+        }
+        match self.splitter.push(message) {
             // Only their lengths are of interest, which the splitter counts.
-            Push::Buffered | Push::Chunk(_) => {}
-            Push::Batch(closed) => self.survey.batches.add(closed.batch),
+            Ok(Push::Buffered | Push::Chunk(_)) => {}
+            Ok(Push::Batch(closed)) => self.survey.batches.add(closed.batch),
+            Err(error) => {
+                self.screen.take_back(message.to);
+                return Ok(Some(error));
+            }
         }
         self.survey
             .texts
@@ -189,13 +217,32 @@ impl<F: FnMut(Invalid<'_>) -> Result<()>> Run<'_, F> {
         if let Some(duplicates) = &mut self.survey.duplicates {
             duplicates.see(message.to, message.position);
         }
-        Ok(())
+        Ok(None)
+    }
+
+    #[cold]
+    fn pass_over(
+        &mut self,
+        position: Position,
+        to: Option<PhoneNumber>,
+        reason: Reason,
+    ) -> Result<()> {
+        (self.aside)(Aside::PassedOver {
+            position,
+            to,
+            reason,
+        })
     }
 
     #[cold]
     fn invalid(&mut self, invalid: Invalid<'_>) -> Result<()> {
+        let position = invalid.error.position().unwrap_or_default();
+        if self.screen.skips(position.record) {
+            self.screen.skip_invalid();
+            return self.pass_over(position, None, Reason::Skipped);
+        }
         self.survey.invalid.add(&invalid);
-        (self.on_invalid)(invalid)
+        (self.aside)(Aside::Invalid(invalid))
     }
 
     fn show(&self, input_bytes: u64) {

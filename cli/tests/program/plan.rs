@@ -167,6 +167,7 @@ fn json_is_a_contract() {
             "messages": 1,
             "examples": [{"line": 3, "number": "+1******0001"}],
         },
+        "passedOver": {"suppressed": 0, "duplicates": 0, "skipped": 0},
         "invalid": {
             "records": 2,
             "kinds": [
@@ -214,7 +215,7 @@ Plan for standard input (csv, 1.0 kB). Nothing is sent.
 
   Recipients     40
   Invalid         2  records that cannot be sent, see below
-  Duplicates      2  numbers that come more than once, 2 messages too many
+  Duplicates      2  numbers that come again, 2 messages too many (see --unique)
   Batches         8  1.9 kB in all, at most 50.0 MB and 5 messages each
   Segments       40  SMS, 1.00 for a message
   Cost         0.40  at 0.01 a segment
@@ -253,6 +254,46 @@ Invalid records:
     for line in ran.stdout.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
+}
+
+#[test]
+fn whom_the_flags_pass_over_is_in_no_batch() {
+    let files = Files::new();
+    let suppress = files.write("suppress.txt", numbers(3));
+    let list = format!("nobody\n{}{}", numbers(10), numbers(5));
+    for flags in [
+        "",
+        "--unique",
+        "--skip 2",
+        "--limit 4",
+        "--unique --skip 3 --limit 6",
+    ] {
+        let run = |command: &str| {
+            let run = batchcast(&format!("{command} --format lines {flags}")).envelope();
+            run.arg("--suppress").arg(&suppress).stdin(&list).run()
+        };
+        let (encoded, planned) = (run("encode --out -"), run("plan --json").discreet());
+        assert_eq!(encoded.status, planned.status, "{flags}");
+        let plan = plan(&planned);
+        assert_eq!(plan["recipients"], encoded.recipients().len(), "{flags}");
+        assert_eq!(plan["bytes"], encoded.stdout.trim_end().len(), "{flags}");
+        assert_eq!(plan["segments"]["total"], plan["recipients"], "{flags}");
+    }
+    let run = batchcast("plan --format lines --unique --skip 1").envelope();
+    let run = run.arg("--suppress").arg(&suppress);
+    let ran = run.stdin(&list).run().code(0).discreet();
+    ran.out("Recipients  7")
+        .out("Suppressed  6")
+        .out("Repeated    2")
+        .out("Skipped     1");
+    let broken = batchcast("plan --format lines --max-invalid 0")
+        .envelope()
+        .stdin(&list)
+        .run()
+        .code(1);
+    broken
+        .out("Invalid      1")
+        .err("1 of 16 records are invalid");
 }
 
 #[test]
