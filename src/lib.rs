@@ -15,6 +15,7 @@ pub mod journal;
 mod message;
 mod position;
 pub mod screen;
+pub mod segment;
 #[cfg(feature = "send")]
 pub mod send;
 #[cfg(feature = "send")]

@@ -1,5 +1,6 @@
 //! The command line as it is typed. What it means is for [`config`](crate::config) to say.
 
+mod plan;
 mod screen;
 mod send;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use batchcast::input::Format;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::screen::{OptOutFormat, OptOutsArgs, ScreenAgainArgs, ScreenArgs};
 pub(crate) use self::send::{Delivery, InDoubtArg, ResumeArgs, SendArgs, SpoolArg};
 use crate::sandbox::SandboxArgs;
@@ -33,8 +35,8 @@ const EXAMPLES: &str = "\
 Examples:
   Try it without an account, nobody gets a message:
     batchcast send numbers.txt --from +16505550100 --text 'Hello Team' --sandbox
-  See what would be sent:
-    batchcast encode numbers.txt --from +16505550100 --text 'Hello Team' --out -
+  See what would be sent, and what is wrong with the list:
+    batchcast plan numbers.txt --from +16505550100 --text 'Hello Team'
   Send, and go on after whatever has stopped it; nobody gets a message twice:
     batchcast send numbers.txt --from +16505550100 --text 'Hello Team'
     batchcast resume numbers.txt.batchcast --from +16505550100 --text 'Hello Team'
@@ -56,6 +58,9 @@ pub(crate) enum Command {
     /// Go on with a send that was stopped, interrupted or killed
     #[command(after_help = send::RESUME_EXAMPLES)]
     Resume(ResumeArgs),
+    /// Say what a send would take: batches, segments, cost, time, and what is wrong with the list
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(PlanArgs),
     /// Write the batches that would be sent, without a network
     #[command(after_help = ENCODE_EXAMPLES)]
     Encode(EncodeArgs),

@@ -243,7 +243,7 @@ impl Run {
 }
 
 /// The record that a message was made of, of the block that begins at byte `at` of the list.
-fn as_it_was<'b>(error: &Error, block: &'b [u8], at: u64, consumed: usize) -> &'b [u8] {
+pub(crate) fn as_it_was<'b>(error: &Error, block: &'b [u8], at: u64, consumed: usize) -> &'b [u8] {
     let byte = error.position().map_or(u64::MAX, |position| position.byte);
     let start = usize::try_from(byte.saturating_sub(at)).unwrap_or(usize::MAX);
     let record = block.get(start..consumed).unwrap_or_default();

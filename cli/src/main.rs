@@ -13,6 +13,7 @@ mod input;
 mod journal;
 mod kept;
 mod opt_outs;
+mod plan;
 mod progress;
 mod recipe;
 mod records;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Send(args) => send::run(args),
         Command::Resume(args) => resume::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Encode(args) => encode::run(args),
         Command::OptOuts(args) => opt_outs::run(&args),
         Command::Sandbox(args) => sandbox::run(args),

@@ -120,7 +120,7 @@ impl Samples {
 }
 
 /// A record that holds nothing but what may be a phone number.
-fn looks_like_a_number(input: &[u8]) -> Option<&str> {
+pub(crate) fn looks_like_a_number(input: &[u8]) -> Option<&str> {
     let input = std::str::from_utf8(input).ok()?.trim();
     let is_number = input.len() <= 24
         && input.bytes().any(|byte| byte.is_ascii_digit())

@@ -176,6 +176,34 @@ fn hex4(bytes: &[u8]) -> Result<u32, StringFault> {
     })
 }
 
+/// The character that the escape at the beginning of `bytes` stands for, and the escape's length. `None` if there is
+/// none that [`check_string`] lets through.
+pub(crate) fn unescape_first(bytes: &[u8]) -> Option<(char, usize)> {
+    let short = match *bytes.get(1)? {
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let units = [
+                hex4(bytes).ok()?,
+                bytes.get(6..).map_or(0, |low| hex4(low).unwrap_or(0)),
+            ];
+            return match units {
+                [high @ 0xd800..=0xdbff, low @ 0xdc00..=0xdfff] => {
+                    let code = 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+                    Some((char::from_u32(code)?, 12))
+                }
+                [unit, _] => Some((char::from_u32(unit)?, 6)),
+            };
+        }
+        itself @ (b'"' | b'\\' | b'/') => char::from(itself),
+        _ => return None,
+    };
+    Some((short, 2))
+}
+
 /// Why bytes are not the content of a JSON string, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{fault}, at its byte {at}")]

@@ -119,7 +119,23 @@ pub(crate) struct Content<'a> {
     form: Form,
 }
 
-impl Content<'_> {
+impl<'a> Content<'a> {
+    /// A plain text, which need not be one that the API takes.
+    pub(crate) const fn plain(text: &'a str) -> Self {
+        let form = Form::Plain;
+        Self { text, form }
+    }
+
+    /// The text as it is held.
+    pub(crate) const fn as_str(self) -> &'a str {
+        self.text
+    }
+
+    /// Whether it is held as the content of a JSON string.
+    pub(crate) const fn is_json(self) -> bool {
+        matches!(self.form, Form::Json)
+    }
+
     /// Writes it as the content of a JSON string.
     #[inline]
     pub(crate) fn write_json(self, out: &mut Vec<u8>) {

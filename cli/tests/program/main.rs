@@ -3,6 +3,7 @@
 mod api;
 mod encode;
 mod journal;
+mod plan;
 mod sandbox;
 mod screen;
 mod send;

@@ -19,6 +19,11 @@ fn says_what_it_is() {
         .code(0)
         .out("RC_ACCESS_TOKEN")
         .out("Examples:");
+    batchcast("plan --help")
+        .run()
+        .code(0)
+        .out("Examples:")
+        .out("--price");
     batchcast("encode --help").run().code(0).out("Examples:");
     batchcast("sandbox --help").run().code(0).out("Examples:");
     batchcast("").run().code(2);

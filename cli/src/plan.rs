@@ -1,0 +1,206 @@
+//! `batchcast plan`: what would be sent, and what it would take, without a network.
+
+mod characters;
+mod duplicates;
+mod faults;
+mod human;
+mod json;
+mod layout;
+mod quote;
+mod survey;
+mod texts;
+
+use anyhow::{Context as _, Result, bail};
+use batchcast::screen::{MaxInvalid, Screen};
+
+pub(crate) use self::quote::{Price, Rate};
+use self::survey::{Aside, Keep, Survey};
+use crate::args::PlanArgs;
+use crate::config::List;
+use crate::exit::Exit;
+use crate::input::Source;
+use crate::progress::Progress;
+use crate::records::{InvalidLine, PassedOverLine, RecordsFile};
+use crate::{signals, terminal};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the list cannot be read, or the plan cannot be written.
+pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
+    let list = List::resolve(args.list)?;
+    let source = Source::open(&list)?;
+    let mut file = RecordsFile::create(
+        "--invalid",
+        list.invalid.as_deref(),
+        source.metadata.as_ref(),
+        &[],
+    )?;
+    let path = list.screen.passed_over.as_deref();
+    let metadata = source.metadata.as_ref();
+    let mut passed_over = RecordsFile::create("--passed-over", path, metadata, &[&file])?;
+    let screen = list.screen.offline(list.envelope.from())?;
+    signals::quit_after(|| ()).context("cannot listen for signals")?;
+
+    let keep = Keep {
+        all_batches: args.json,
+        duplicates: true,
+    };
+    let progress = Progress::new(source.size);
+    let survey = Survey::of(&list, source, screen, keep, Some(&progress), |aside| {
+        match aside {
+            Aside::PassedOver {
+                position,
+                to,
+                reason,
+            } => {
+                if let Some(file) = &mut passed_over {
+                    file.write(&PassedOverLine::of(position, to, reason))?;
+                }
+            }
+            Aside::Invalid(invalid) => {
+                if let Some(file) = &mut file {
+                    file.write(&InvalidLine::of(&invalid))?;
+                }
+                if list.stop_on_invalid {
+                    return Err(invalid.error.into());
+                }
+            }
+        }
+        Ok(())
+    });
+    progress.finish();
+    for file in [&mut file, &mut passed_over].into_iter().flatten() {
+        file.flush()?;
+    }
+    let survey = survey?;
+
+    let (price, rate) = (args.price.as_ref(), args.rate.as_ref());
+    let written = if args.json {
+        terminal::json(&json::Plan::of(&survey, &list, price, rate))
+    } else {
+        let invalid = file.as_ref().map(RecordsFile::path);
+        let lines = human::lines(&survey, &list, price, rate, invalid);
+        lines.iter().try_for_each(|line| terminal::result(line))
+    };
+    written.context("cannot write the plan to standard output")?;
+    // Only now: what is wrong with the list is in the plan.
+    check_invalid(&survey, list.screen.max_invalid)?;
+    Ok(if survey.invalid.count() == 0 {
+        Exit::Accepted
+    } else {
+        Exit::Partial
+    })
+}
+
+/// A send would give up a list of which too much is invalid.
+fn check_invalid(survey: &Survey, most: Option<MaxInvalid>) -> Result<()> {
+    let invalid = survey.invalid.count();
+    let records = survey.batches.messages + invalid + survey.passed_over.total();
+    if let Some(most) = most
+        && most.is_exceeded_at_end(invalid, records)
+    {
+        bail!("{invalid} of {records} records are invalid, and --max-invalid lets {most} pass");
+    }
+    Ok(())
+}
+
+/// A list in a few numbers, for whoever is asked whether it is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Headline {
+    /// How many messages would be sent.
+    pub(crate) recipients: u64,
+    /// In how many batches.
+    pub(crate) batches: u64,
+    /// How many bytes these have in all.
+    pub(crate) bytes: u64,
+    /// How many SMS it would be.
+    pub(crate) segments: u64,
+    /// How many records cannot be sent.
+    pub(crate) invalid: u64,
+}
+
+/// The headline of a list that is a file. `None` if it is not, because it could be read only once.
+///
+/// It takes about as long as encoding the list. Those whom the screen passes over are not counted, and numbers that come
+/// more than once are looked for only if that is its task.
+///
+/// # Errors
+/// If the list cannot be read.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the question before a send shows it")
+)]
+pub(crate) fn headline(list: &List, screen: Screen) -> Result<Option<Headline>> {
+    if list.file.is_none() {
+        return Ok(None);
+    }
+    let source = Source::open(list)?;
+    let is_file = source
+        .metadata
+        .as_ref()
+        .is_some_and(std::fs::Metadata::is_file);
+    if !is_file {
+        return Ok(None);
+    }
+    let keep = Keep {
+        all_batches: false,
+        duplicates: false,
+    };
+    let survey = Survey::of(list, source, screen, keep, None, |_| Ok(()))?;
+    Ok(Some(Headline {
+        recipients: survey.batches.messages,
+        batches: survey.batches.count,
+        bytes: survey.batches.bytes,
+        segments: survey.texts.segments(),
+        invalid: survey.invalid.count(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    fn list(file: &str, more: &[&str]) -> List {
+        let typed = [
+            "batchcast",
+            "plan",
+            "--from",
+            "+16505550100",
+            "--text",
+            "Hi",
+            file,
+        ];
+        match Args::parse_from(typed.iter().chain(more)).command {
+            Command::Plan(args) => List::resolve(args.list).unwrap(),
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn a_file_has_a_headline_and_what_is_read_once_has_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("list.txt");
+        let numbers = "+14155550100\nnobody\n+14155550101\n+14155550100\n";
+        std::fs::write(&path, numbers).unwrap();
+        // A record that would stop the send is only counted here.
+        let more = ["--max-messages", "2", "--on-invalid", "stop"];
+        let found = headline(&list(path.to_str().unwrap(), &more), Screen::new())
+            .unwrap()
+            .unwrap();
+        assert_eq!(found.bytes, 96 + 72);
+        assert_eq!(
+            (
+                found.recipients,
+                found.batches,
+                found.segments,
+                found.invalid
+            ),
+            (3, 2, 3, 1)
+        );
+        assert_eq!(headline(&list("-", &[]), Screen::new()).unwrap(), None);
+    }
+}

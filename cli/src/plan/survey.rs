@@ -1,0 +1,259 @@
+//! A list, read from end to end.
+
+use std::io::Read;
+
+use anyhow::Result;
+use batchcast::encode::{Batch, Push, Splitter};
+use batchcast::input::{Block, Blocks, Format, Invalid, Parse, Parser, Record, Records as _};
+use batchcast::screen::{PassedOver, Reason, Screen, Verdict};
+use batchcast::{Error, Message, PhoneNumber, Position, send};
+
+use super::duplicates::Duplicates;
+use super::faults::Faults;
+use super::texts::Texts;
+use crate::config::List;
+use crate::encode::as_it_was;
+use crate::input::Source;
+use crate::progress::Progress;
+
+/// How many batches are kept to be shown, beside the last one.
+const FEW: usize = 10;
+
+/// What a list comes to.
+pub(crate) struct Survey {
+    /// The list's format.
+    pub(crate) format: Format,
+    /// How many bytes it has.
+    pub(crate) bytes: u64,
+    pub(crate) batches: Batches,
+    pub(crate) texts: Texts,
+    /// The records that cannot be sent.
+    pub(crate) invalid: Faults,
+    /// The messages that the list's flags pass over.
+    pub(crate) passed_over: PassedOver,
+    /// If they were looked for.
+    pub(crate) duplicates: Option<Duplicates>,
+}
+
+/// What is kept beside the sums.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep {
+    /// Every batch, not only a few: about 100 bytes each.
+    pub(crate) all_batches: bool,
+    /// The numbers of all recipients.
+    pub(crate) duplicates: bool,
+}
+
+/// The batches that would be sent.
+#[derive(Default)]
+pub(crate) struct Batches {
+    pub(crate) count: u64,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// The first ones, or all.
+    pub(crate) kept: Vec<Batch>,
+    pub(crate) last: Option<Batch>,
+    keep_all: bool,
+}
+
+impl Batches {
+    /// Counts a batch in.
+    fn add(&mut self, batch: Batch) {
+        self.count += 1;
+        self.messages += batch.messages;
+        self.bytes += batch.bytes;
+        if self.keep_all || self.kept.len() < FEW {
+            self.kept.push(batch);
+        }
+        self.last = Some(batch);
+    }
+}
+
+impl Survey {
+    /// Reads a list, and tells `aside` of each record that is not sent.
+    ///
+    /// # Errors
+    /// If the list cannot be read, and what `aside` says.
+    pub(crate) fn of(
+        list: &List,
+        source: Source,
+        screen: Screen,
+        keep: Keep,
+        progress: Option<&Progress>,
+        aside: impl FnMut(Aside<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        let splitter = Splitter::new(&list.envelope, list.limits)?;
+        let (reader, parser) = source.parse(list)?;
+        let mut survey = Self {
+            format: parser.format(),
+            bytes: 0,
+            batches: Batches {
+                keep_all: keep.all_batches,
+                ..Batches::default()
+            },
+            texts: Texts::new(list.envelope.text()),
+            invalid: Faults::default(),
+            passed_over: PassedOver::default(),
+            duplicates: keep.duplicates.then(Duplicates::default),
+        };
+        let mut run = Run {
+            survey: &mut survey,
+            splitter,
+            is_screened: !screen.is_idle(),
+            screen,
+            progress,
+            aside,
+        };
+        // A loop for each format.
+        match parser {
+            Parser::Lines(parser) => run.read(parser, reader)?,
+            Parser::Ndjson(parser) => run.read(parser, reader)?,
+            Parser::Csv(parser) => run.read(parser, reader)?,
+        }
+        if let Some(closed) = run.splitter.finish() {
+            run.survey.batches.add(closed.batch);
+        }
+        survey.passed_over = run.screen.passed_over();
+        survey.texts.finish();
+        Ok(survey)
+    }
+}
+
+struct Run<'a, F> {
+    survey: &'a mut Survey,
+    splitter: Splitter,
+    screen: Screen,
+    /// Whether the screen may pass anybody over.
+    is_screened: bool,
+    progress: Option<&'a Progress>,
+    aside: F,
+}
+
+/// A record that is not sent.
+pub(crate) enum Aside<'a> {
+    Invalid(Invalid<'a>),
+    PassedOver {
+        position: Position,
+        to: Option<PhoneNumber>,
+        reason: Reason,
+    },
+}
+
+impl<F: FnMut(Aside<'_>) -> Result<()>> Run<'_, F> {
+    fn read(&mut self, mut parser: impl Parse, reader: impl Read) -> Result<()> {
+        let mut blocks = Blocks::new(reader);
+        // Two blocks take turns: what is left of the one is put in front of the other.
+        let (mut block, mut spare) = (Block::default(), Block::default());
+        // Where the block begins in the list.
+        let mut at = 0;
+        blocks.fill(&mut block)?;
+        loop {
+            let consumed = self.block(&mut parser, &block, at)?;
+            if block.last() || self.screen.is_done() {
+                break;
+            }
+            blocks.fill(&mut spare)?;
+            spare.prepend(&block.bytes()[consumed..]);
+            std::mem::swap(&mut block, &mut spare);
+            at += consumed as u64;
+            self.show(blocks.bytes_read());
+        }
+        self.survey.bytes = blocks.bytes_read();
+        Ok(())
+    }
+
+    /// Takes the records of a block, which begins at byte `at` of the list; returns how many of its bytes are done with.
+    fn block(&mut self, parser: &mut impl Parse, block: &Block, at: u64) -> Result<usize> {
+        let mut records = parser.block(block.bytes(), block.last());
+        while !self.screen.is_done() {
+            let mut refused = None;
+            // A loop of its own: it need not look at what else a record may be.
+            while let Some(message) = records.next_common() {
+                refused = self.message(&message)?;
+                if refused.is_some() || self.is_screened {
+                    break;
+                }
+            }
+            if refused.is_none() && !self.screen.is_done() {
+                refused = match records.next()? {
+                    Some(Record::Message(message)) => self.message(&message)?,
+                    Some(Record::Invalid(invalid)) => {
+                        self.invalid(invalid)?;
+                        None
+                    }
+                    Some(_) => None,
+                    None => break,
+                };
+            }
+            if let Some(error) = refused {
+                let input = as_it_was(&error, block.bytes(), at, records.consumed());
+                self.invalid(Invalid { error, input })?;
+            }
+        }
+        Ok(records.consumed())
+    }
+
+    /// Takes a message; says why, if it can be in no batch.
+    #[inline(always)]
+    fn message(&mut self, message: &Message<'_>) -> Result<Option<Error>> {
+        if self.is_screened
+            && let Verdict::PassedOver(reason) = self.screen.admit(message)
+        {
+            self.pass_over(message.position, Some(message.to), reason)?;
+            return Ok(None);
+        }
+        match self.splitter.push(message) {
+            // Only their lengths are of interest, which the splitter counts.
+            Ok(Push::Buffered | Push::Chunk(_)) => {}
+            Ok(Push::Batch(closed)) => self.survey.batches.add(closed.batch),
+            Err(error) => {
+                self.screen.take_back(message.to);
+                return Ok(Some(error));
+            }
+        }
+        self.survey
+            .texts
+            .add(message.text.as_ref(), message.position);
+        if let Some(duplicates) = &mut self.survey.duplicates {
+            duplicates.see(message.to, message.position);
+        }
+        Ok(None)
+    }
+
+    #[cold]
+    fn pass_over(
+        &mut self,
+        position: Position,
+        to: Option<PhoneNumber>,
+        reason: Reason,
+    ) -> Result<()> {
+        (self.aside)(Aside::PassedOver {
+            position,
+            to,
+            reason,
+        })
+    }
+
+    #[cold]
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<()> {
+        let position = invalid.error.position().unwrap_or_default();
+        if self.screen.skips(position.record) {
+            self.screen.skip_invalid();
+            return self.pass_over(position, None, Reason::Skipped);
+        }
+        self.survey.invalid.add(&invalid);
+        (self.aside)(Aside::Invalid(invalid))
+    }
+
+    fn show(&self, input_bytes: u64) {
+        let Some(progress) = self.progress else {
+            return;
+        };
+        let mut at = send::Progress::default();
+        at.batch = self.splitter.number();
+        at.messages = self.survey.texts.messages();
+        at.bytes = self.survey.batches.bytes;
+        at.input_bytes = input_bytes;
+        progress.update(&at);
+    }
+}
