@@ -21,8 +21,10 @@ mod sandbox;
 mod send;
 mod signals;
 mod terminal;
+mod unpack;
 mod waits;
 mod watch;
+mod wording;
 
 use std::process::ExitCode;
 

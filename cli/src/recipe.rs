@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use batchcast::Region;
 use batchcast::input::Format;
 use batchcast::journal::Header;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,12 @@ pub(crate) struct Recipe {
     /// The file that the text of all messages came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) text_file: Option<PathBuf>,
+    /// A digest of the template that the texts are made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) template: Option<String>,
+    /// How numbers are written, beside E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "region")]
+    pub(crate) region: Option<Region>,
     /// Whether an invalid record ends the run.
     #[serde(default)]
     pub(crate) stop_on_invalid: bool,
@@ -45,6 +52,8 @@ impl Recipe {
             to_field: list.to_field.clone(),
             text_field: list.text_field.clone(),
             text_file: list.text_file.as_deref().and_then(absolute),
+            template: list.template.as_ref().map(|wanted| wanted.digest.clone()),
+            region: list.region,
             stop_on_invalid: list.stop_on_invalid,
             server: server.to_owned(),
         }
@@ -92,10 +101,38 @@ mod by_name {
     }
 }
 
+/// A region by its name.
+mod region {
+    use batchcast::Region;
+    use serde::de::{Error, Unexpected};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        region: &Option<Region>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        region.map(Region::as_str).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Region>, D::Error> {
+        let Some(name) = Option::<String>::deserialize(from)? else {
+            return Ok(None);
+        };
+        let region = name.parse();
+        region
+            .map(Some)
+            .map_err(|_| D::Error::invalid_value(Unexpected::Str(&name), &"a region"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wording::Wanted;
     use batchcast::encode::Limits;
+    use batchcast::input::Template;
     use batchcast::journal::Shape;
     use batchcast::{Envelope, PhoneNumber, Text};
 
@@ -109,6 +146,11 @@ mod tests {
             to_field: Some("Mobile".to_owned()),
             text_field: None,
             text_file: Some("text".into()),
+            template: Some(Wanted {
+                template: Template::parse("a secret {{name}}").unwrap(),
+                digest: "5b1d0a9c3e7f2468".to_owned(),
+            }),
+            region: Some(Region::Us),
             limits: Limits::default(),
             stop_on_invalid: true,
             invalid: None,

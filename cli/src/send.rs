@@ -112,7 +112,7 @@ impl Job {
                 resume::tell_rejects(file, journal.path(), |_| true)?;
             }
         }
-        let progress = Progress::new(source.size);
+        let progress = Progress::new(source.size, source.consumed.clone());
         let kill_at = KillAt::of_env()?;
         let json = self.delivery.json;
         let watch = Arc::new(Watch::new(progress, json, rejected, invalid, kill_at));

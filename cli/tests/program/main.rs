@@ -3,6 +3,9 @@
 mod api;
 mod encode;
 mod journal;
+mod packed;
+mod personal;
+mod region;
 mod sandbox;
 mod send;
 mod server;
