@@ -15,6 +15,7 @@ use batchcast::send::{Credentials, DEFAULT_BASE_URL};
 use batchcast::{Envelope, PhoneNumber, Region};
 
 use crate::args::{Delivery, EnvelopeArgs, ListArgs, OnInvalidArg};
+use crate::common_text::Common;
 use crate::fail::Usage;
 use crate::recipe::Recipe;
 use crate::wording::{Wanted, Wording};
@@ -34,6 +35,8 @@ pub(crate) struct List {
     pub(crate) envelope: Envelope,
     /// What the texts are made of, if they are made of something.
     pub(crate) template: Option<Wanted>,
+    /// Whether to look for a text that the records have in common.
+    pub(crate) common: Common,
     /// How numbers are written, beside E.164.
     pub(crate) region: Option<Region>,
     /// The file that the text or the template comes from, if it comes from one.
@@ -64,6 +67,7 @@ impl List {
             text_field: args.text_field,
             envelope,
             template,
+            common: Common::Look,
             region: args.region,
             text_file,
             limits,
@@ -98,7 +102,10 @@ impl List {
         if let Some(messages) = shape.max_messages.and_then(NonZeroU64::new) {
             limits = limits.with_max_messages(messages);
         }
-        if Shape::new(&envelope, limits) != *shape {
+        let common = Common::again(recipe.common_text);
+        // With a text that is in the list, the shape is known once that is open.
+        let is_known = common == Common::Without || envelope.text().is_some();
+        if is_known && Shape::new(&envelope, limits) != *shape {
             return Err(Usage::error(
                 "the sender or the text is not the one that the run was begun with, so other messages would be \
                  sent: give the same --from (or BATCHCAST_FROM) and the same --text or --text-file as before",
@@ -111,6 +118,7 @@ impl List {
             text_field: recipe.text_field,
             envelope,
             template,
+            common,
             region: recipe.region,
             text_file,
             limits,

@@ -5,8 +5,10 @@ use std::io::{self, Cursor, IsTerminal as _, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use batchcast::Text;
 use batchcast::input::{Format, Parser};
 
+use crate::common_text;
 use crate::config::List;
 use crate::fail::Usage;
 use crate::terminal;
@@ -84,8 +86,12 @@ impl Source {
         })
     }
 
-    /// Reads as far as it must to know the format, and gives the list from its beginning with its parser.
-    pub(crate) fn parse(self, list: &List) -> Result<(impl Read + Send + use<>, Parser)> {
+    /// Reads as far as it must to know the format, and the text that the records have in common, if they do. Gives the
+    /// list from its beginning with its parser.
+    pub(crate) fn parse(
+        self,
+        list: &List,
+    ) -> Result<(impl Read + Send + use<>, Parser, Option<Text<'static>>)> {
         let unpacked = unpack(self.reader, &self.consumed).context("cannot read the list")?;
         let Unpacked {
             mut ahead,
@@ -129,7 +135,16 @@ impl Source {
         {
             parser = parser.with_template(wanted.template.clone())?;
         }
-        Ok((Cursor::new(ahead).chain(reader), parser))
+        let common = match format {
+            Format::Lines => None,
+            _ => common_text::find(
+                list,
+                Parser::new(format, &list.fields()),
+                &mut reader,
+                &mut ahead,
+            )?,
+        };
+        Ok((Cursor::new(ahead).chain(reader), parser, common))
     }
 }
 

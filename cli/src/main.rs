@@ -3,6 +3,7 @@
 mod args;
 mod bodies;
 mod clean;
+mod common_text;
 mod config;
 mod encode;
 mod exit;

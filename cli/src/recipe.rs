@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use batchcast::Region;
 use batchcast::input::Format;
 use batchcast::journal::Header;
+use batchcast::{Region, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::common_text;
 use crate::config::List;
 
 /// The program's own options in a journal's first line.
@@ -33,6 +34,9 @@ pub(crate) struct Recipe {
     /// A digest of the template that the texts are made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) template: Option<String>,
+    /// A digest of the text that the records have in common, if there is one that the batches have once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) common_text: Option<String>,
     /// How numbers are written, beside E.164.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "region")]
     pub(crate) region: Option<Region>,
@@ -45,7 +49,7 @@ pub(crate) struct Recipe {
 
 impl Recipe {
     /// That of a send that begins.
-    pub(crate) fn of(list: &List, format: Format, server: &str) -> Self {
+    pub(crate) fn of(list: &List, format: Format, common: Option<&Text<'_>>, server: &str) -> Self {
         Self {
             list: list.file.as_deref().and_then(absolute),
             format,
@@ -53,6 +57,7 @@ impl Recipe {
             text_field: list.text_field.clone(),
             text_file: list.text_file.as_deref().and_then(absolute),
             template: list.template.as_ref().map(|wanted| wanted.digest.clone()),
+            common_text: common.map(common_text::digest),
             region: list.region,
             stop_on_invalid: list.stop_on_invalid,
             server: server.to_owned(),
@@ -130,11 +135,12 @@ mod region {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common_text::Common;
     use crate::wording::Wanted;
     use batchcast::encode::Limits;
     use batchcast::input::Template;
     use batchcast::journal::Shape;
-    use batchcast::{Envelope, PhoneNumber, Text};
+    use batchcast::{Envelope, PhoneNumber};
 
     #[test]
     fn what_is_written_is_read_again_and_holds_nothing_private() {
@@ -150,13 +156,15 @@ mod tests {
                 template: Template::parse("a secret {{name}}").unwrap(),
                 digest: "5b1d0a9c3e7f2468".to_owned(),
             }),
+            common: Common::Look,
             region: Some(Region::Us),
             limits: Limits::default(),
             stop_on_invalid: true,
             invalid: None,
             envelope: envelope.clone(),
         };
-        let recipe = Recipe::of(&list, Format::Csv, "https://example.com");
+        let common = Text::new("a secret text").unwrap();
+        let recipe = Recipe::of(&list, Format::Csv, Some(&common), "https://example.com");
         assert!(recipe.list.as_ref().unwrap().is_absolute());
         let application = recipe.clone().into_application().unwrap();
         let header = Header::new(Shape::new(&envelope, list.limits), application);

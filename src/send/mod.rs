@@ -82,7 +82,7 @@ use crate::encode::Limits;
 use crate::envelope::Envelope;
 use crate::input::Parser;
 use crate::journal::{Journal, State};
-use crate::message::Message;
+use crate::message::{Message, Text};
 pub use crate::spool::Spool;
 
 /// How often a body is kept alive while its input pauses: servers give up a request of which they have not
@@ -157,6 +157,13 @@ impl Sender {
                 linger: None,
             },
         }
+    }
+
+    /// The same with a text that many messages carry as their own, see [`Envelope::with_common_text`]. A run that is
+    /// gone on with needs the same one.
+    pub fn common_text(mut self, text: Text<'static>) -> Self {
+        self.envelope = self.envelope.with_common_text(text);
+        self
     }
 
     /// Writes what is sent to a new journal, so that the run can be resumed.

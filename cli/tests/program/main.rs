@@ -1,6 +1,7 @@
 //! The program as a process: what goes in, what comes out, and its exit code.
 
 mod api;
+mod common_text;
 mod encode;
 mod journal;
 mod packed;
