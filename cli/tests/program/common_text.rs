@@ -122,7 +122,7 @@ fn a_run_is_gone_on_with_as_it_was_begun() {
         let resume = || api.resume_without_text(&journal).private(&content);
         assert_ne!(resume().run().status.code(), Some(0));
         files.write("list.ndjson", &content);
-        resume().arg("--text").arg(TEXT).run().code(2);
+        resume().arg("--text").arg("other").run().code(2);
         assert_eq!(api.stats().messages, 3);
 
         resume()
