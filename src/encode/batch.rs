@@ -324,6 +324,7 @@ impl BatchEncoder {
     }
 
     /// Other limits, for what is pushed from here on: what is in the open batch stays there.
+    #[cfg(feature = "send")]
     pub(super) fn set_limits(&mut self, limits: Limits) {
         self.max_bytes = limits.max_bytes();
         self.max_messages = limits.max_messages().map_or(u64::MAX, Into::into);

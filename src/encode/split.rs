@@ -145,6 +145,7 @@ impl Splitter {
 
     /// Other limits, for what is pushed from here on: what is in the open batch stays there. The limit has to hold the
     /// smallest message, as in [`new`](Self::new).
+    #[cfg(feature = "send")]
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.batch.set_limits(limits);
     }

@@ -78,7 +78,7 @@ fn a_list_that_is_cut_off_can_be_gone_on_with_once_it_is_whole() {
         assert!(before < 2_000 && before.is_multiple_of(100), "{before}");
 
         files.write("list.packed", &whole);
-        let run = api.resume(&files.path("list.packed.batchcast"));
+        let run = api.resume(files.path("list.packed.batchcast"));
         run.private(numbers(2_000)).run().code(0);
         assert_eq!(api.recipients(), all(2_000));
     }

@@ -147,7 +147,7 @@ fn a_run_is_gone_on_with_by_the_same_template_only() {
     api.faults("");
     let resume = |more: &[&str]| {
         let run = api.resume_without_text(&journal);
-        more.iter().fold(run, |run, argument| run.arg(argument))
+        more.iter().fold(run, Run::arg)
     };
     for (more, told) in [
         (&["--text", "Hi {{first_name|there}}"][..], "is not the one"),
@@ -171,7 +171,7 @@ fn a_run_is_gone_on_with_by_the_same_template_only() {
     api.faults("batch 2-6: answer 408");
     let run = api.send_without_text("--max-messages 1 --spool none");
     run.arg(&list).private(&own).run().code(4);
-    let run = api.resume_without_text(&files.path("own.ndjson.batchcast"));
+    let run = api.resume_without_text(files.path("own.ndjson.batchcast"));
     let ran = run.arg("--text").arg("{{text}}!").run().code(2);
     ran.err("without fields in its text");
 }

@@ -77,7 +77,7 @@ fn a_run_that_is_gone_on_with_remembers_it() {
     let run = api.send("--region US --max-messages 3 --spool none");
     run.arg(&list).private(lines()).run().code(4).discreet();
     api.faults("");
-    let run = api.resume(&files.path("list.txt.batchcast"));
+    let run = api.resume(files.path("list.txt.batchcast"));
     let ran = run.private(lines()).run().code(0);
     ran.out("Accepted: 8 recipients in 3 batches");
     assert_eq!(api.recipients(), [READ; 8]);
