@@ -1,7 +1,7 @@
 //! Compressed lists: gzip and zstd, known by their first bytes, unpacked as they are read.
 //!
 //! Memory is bounded whatever the list: gzip looks back 32 KiB, and of zstd a window of up to [`MAX_WINDOW_LOG`] is
-//! taken, which covers what `zstd` writes unless it is told `--ultra` or `--long`. zstd's own library is used: it refuses
+//! taken, which covers what `zstd` writes up to its level 16 (3 is what it takes by itself). zstd's own library is used: it refuses
 //! a larger window before it takes the memory, where the decoder in Rust takes up to 100 MB of it.
 //!
 //! A stream that is cut off or damaged is a read error, as if the disk had failed: the batch that was open is not sent, and
@@ -17,8 +17,8 @@ use flate2::bufread::MultiGzDecoder;
 /// How much is read at once of what is compressed.
 const BUFFER: usize = 64 * 1024;
 
-/// The largest window of zstd that is taken: 8 MiB, which RFC 8878 wants of every decoder.
-const MAX_WINDOW_LOG: u32 = 23;
+/// The largest window of zstd that is taken: 4 MiB. With the next one a send would take more than its 24 MiB.
+const MAX_WINDOW_LOG: u32 = 22;
 
 /// A way in which a list is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,8 @@ impl Packing {
         let said = error.to_string();
         let told = if said.contains("too much memory") {
             format!(
-                "its {name} window is larger than 8 MiB: compress it without --long and --ultra, or unpack it first"
+                "its {name} window is larger than 4 MiB: compress it with level 16 or less and without --long, or unpack \
+                 it into a pipe (zstd -dc)"
             )
         } else {
             format!("the {name} stream is damaged: {said}")
@@ -286,10 +287,21 @@ mod tests {
 
     #[test]
     fn a_window_that_takes_too_much_memory_is_refused() {
-        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
-        encoder.window_log(27).unwrap();
-        encoder.write_all(b"+14155550100\n").unwrap();
-        let error = read(encoder.finish().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("--long"), "{error}");
+        let packed = |level: i32, window: Option<u32>| {
+            let mut encoder = zstd::Encoder::new(Vec::new(), level).unwrap();
+            if let Some(window) = window {
+                encoder.window_log(window).unwrap();
+            }
+            encoder.write_all(b"+14155550100\n").unwrap();
+            encoder.flush().unwrap();
+            encoder.finish().unwrap()
+        };
+        for level in [1, 3, 16] {
+            assert_eq!(read(packed(level, None)).unwrap(), b"+14155550100\n");
+        }
+        for (level, window) in [(17, None), (1, Some(23)), (1, Some(27))] {
+            let error = read(packed(level, window)).unwrap_err();
+            assert!(error.to_string().contains("--long"), "{error}");
+        }
     }
 }

@@ -149,7 +149,7 @@ fn a_compressed_list_keeps_to_the_budget() {
                 } else {
                     let encoder = zstd::Encoder::new(stdin, 1);
                     let mut encoder = encoder.unwrap();
-                    encoder.window_log(23).unwrap();
+                    encoder.window_log(22).unwrap();
                     zstd = encoder.auto_finish();
                     &mut zstd
                 };
