@@ -151,7 +151,8 @@ pub enum RegionError {
     /// Brackets that are not those of an area code.
     #[error("the phone number's brackets are not those round an area code, as in (650) 555-0100")]
     Brackets,
-    /// By the numbering plan there is no such number. Only with the feature `phonenumber`.
+    /// By the numbering plan there is no such number. Only with the feature `phonenumber`, and only of what is not in
+    /// E.164 form already.
     #[error("by the numbering plan there is no such phone number")]
     NotInPlan,
 }
