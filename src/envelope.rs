@@ -17,6 +17,8 @@ use crate::message::{Content, PhoneNumber, Text};
 pub struct Envelope {
     from: PhoneNumber,
     text: Option<Text<'static>>,
+    /// Whether it is for messages without a text of their own.
+    is_default: bool,
     dialect: Dialect,
 }
 
@@ -27,14 +29,43 @@ impl Envelope {
         Self {
             from,
             text: None,
+            is_default: true,
             dialect: Dialect::V1,
         }
     }
 
-    /// The same with a default text, for all messages that carry none of their own.
+    /// The same with a default text, for all messages that carry none of their own. It is not repeated in a
+    /// message that carries the very same.
     #[must_use]
     pub fn with_text(mut self, text: Text<'static>) -> Self {
         self.text = Some(text);
+        self.is_default = true;
+        self
+    }
+
+    /// The same with a text that many messages carry as their own: a batch holds it once, and it is not repeated in
+    /// them. It is no text for a message that carries none, which stays an error.
+    ///
+    /// ```
+    /// use batchcast::encode::{Limits, Splitter};
+    /// use batchcast::{Envelope, Message, PhoneNumber, Text};
+    ///
+    /// let number = PhoneNumber::parse("+14155550100")?;
+    /// let envelope = Envelope::new(number).with_common_text(Text::new("Hello")?);
+    /// let mut splitter = Splitter::new(&envelope, Limits::default())?;
+    /// let _ = splitter.push(&Message::new(number).with_text(Text::new("Hello")?))?;
+    /// assert!(splitter.push(&Message::new(number)).is_err());
+    /// let closed = splitter.finish().expect("a message is in it");
+    /// assert_eq!(
+    ///     [closed.rest, closed.tail].concat(),
+    ///     br#"{"from":"+14155550100","text":"Hello","messages":[{"to":["+14155550100"]}]}"#
+    /// );
+    /// # Ok::<(), batchcast::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_common_text(mut self, text: Text<'static>) -> Self {
+        self.text = Some(text);
+        self.is_default = false;
         self
     }
 
@@ -51,7 +82,12 @@ impl Envelope {
         self.from
     }
 
-    /// The default text.
+    /// Whether a message without a text of its own has one.
+    pub(crate) const fn has_default_text(&self) -> bool {
+        self.text.is_some() && self.is_default
+    }
+
+    /// The default text, or the one that messages have in common.
     #[must_use]
     pub const fn text(&self) -> Option<&Text<'static>> {
         self.text.as_ref()

@@ -23,5 +23,8 @@ mod spool;
 
 pub use crate::envelope::{Dialect, Envelope};
 pub use crate::error::{Error, ErrorKind, HeaderError, JsonError, RecordError};
-pub use crate::message::{MAX_TEXT_UNITS, Message, PhoneNumber, PhoneNumberError, Text, TextError};
+pub use crate::message::{
+    MAX_TEXT_UNITS, Message, PhoneNumber, PhoneNumberError, Region, RegionError, Text, TextError,
+    UnknownRegion,
+};
 pub use crate::position::Position;

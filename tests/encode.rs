@@ -60,6 +60,9 @@ impl Body {
         let mut bodies: Vec<Self> = Vec::new();
         let mut too_large = Vec::new();
         for (index, entry) in self.messages.iter().enumerate() {
+            let mut entry = entry.clone();
+            // What is in the head is not repeated.
+            entry.text = entry.text.filter(|own| self.text.as_ref() != Some(own));
             let mut alone = empty.clone();
             alone.messages.push(entry.clone());
             if !fits(&alone) {
@@ -143,24 +146,28 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn body(has_default_text: bool) -> impl Strategy<Value = Body> {
-    let own = if has_default_text {
-        proptest::option::of(text()).boxed()
-    } else {
-        text().prop_map(Some).boxed()
-    };
-    let entry = (number(), own).prop_map(|(to, text)| Entry { to: vec![to], text });
     let default = if has_default_text {
         text().prop_map(Some).boxed()
     } else {
         Just(None).boxed()
     };
-    (number(), default, proptest::collection::vec(entry, 0..40)).prop_map(
-        |(from, text, messages)| Body {
+    default.prop_flat_map(|default| {
+        let own = match &default {
+            Some(default) => prop_oneof![
+                2 => proptest::option::of(text()),
+                1 => Just(Some(default.clone())),
+            ]
+            .boxed(),
+            None => text().prop_map(Some).boxed(),
+        };
+        let entry = (number(), own).prop_map(|(to, text)| Entry { to: vec![to], text });
+        let entries = proptest::collection::vec(entry, 0..40);
+        (number(), entries).prop_map(move |(from, messages)| Body {
             from,
-            text,
+            text: default.clone(),
             messages,
-        },
-    )
+        })
+    })
 }
 
 fn check(body: &Body, limits: Limits, chunk_bytes: usize) {
@@ -386,4 +393,47 @@ fn whitespace_from_outside_counts_against_the_limit() {
         let full = max_bytes - entry + 1..=max_bytes;
         assert!(full.contains(&bytes), "{bytes} of {max_bytes}, {pads}");
     }
+}
+
+#[test]
+fn a_text_that_stands_in_the_head_stands_nowhere_else() {
+    let number = PhoneNumber::parse("+14155550100").unwrap();
+    let plain = || Text::new("Say \"hi\"").unwrap();
+    let json = || Text::from_json(r#"Say \"hi\""#).unwrap();
+    let escaped = || Text::from_json(r#"Say \u0022hi\u0022"#).unwrap();
+    let envelope = Envelope::new(number);
+    for envelope in [
+        envelope.clone().with_text(plain()),
+        envelope.clone().with_text(json()),
+        envelope.clone().with_common_text(plain()),
+        envelope.with_common_text(json()),
+    ] {
+        let mut batch = BatchEncoder::new(&envelope, Limits::default()).unwrap();
+        for text in [plain(), json(), escaped()] {
+            let message = Message::new(number).with_text(text);
+            assert_eq!(batch.push(&message).unwrap(), Fit::Added);
+        }
+        let closed = batch.finish().unwrap();
+        let body: Body = serde_json::from_slice(&[closed.rest, closed.tail].concat()).unwrap();
+        assert_eq!(body.text.as_deref(), Some("Say \"hi\""));
+        let own: Vec<_> = body.messages.into_iter().map(|entry| entry.text).collect();
+        // Escaped in another way it may stay: that costs bytes, and nothing else.
+        assert_eq!(own, [None, None, Some("Say \"hi\"".to_owned())]);
+    }
+}
+
+#[test]
+fn a_common_text_is_no_text_for_those_without() {
+    let number = PhoneNumber::parse("+14155550100").unwrap();
+    let envelope = Envelope::new(number).with_common_text(Text::new("Hi").unwrap());
+    let mut batch = BatchEncoder::new(&envelope, Limits::default()).unwrap();
+    let error = batch.push(&Message::new(number)).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::Record {
+            fault: RecordError::NoText,
+            ..
+        }
+    ));
+    assert!(batch.finish().is_none());
 }

@@ -8,6 +8,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use batchcast::input::Format;
+use batchcast::{Region, UnknownRegion};
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::plan::PlanArgs;
@@ -77,6 +78,7 @@ Examples:
   batchcast encode numbers.txt --from +16505550100 --text 'Hello Team' --out-dir batches
   batchcast encode people.csv --from +16505550100 --max-messages 10000 --out - | head -n 1 | jq .
   batchcast encode people.csv --from +16505550100 --suppress opted-out.txt --unique --limit 10 --out -
+  batchcast encode people.csv.gz --from +16505550100 --text 'Hi {{first_name|there}}' --region US --out -
 
 Exit codes: 0 everything encoded, 1 failure, 2 wrong usage, 3 some records invalid.";
 
@@ -108,6 +110,10 @@ pub(crate) struct ListArgs {
     /// The CSV column or NDJSON key of the text [default: text]
     #[arg(long, value_name = "NAME")]
     pub(crate) text_field: Option<String>,
+
+    /// Read numbers as they are written there, too, such as (650) 555-0100, and not only E.164: US or CA
+    #[arg(long, value_name = "REGION", value_parser = region)]
+    pub(crate) region: Option<Region>,
 
     /// The most bytes of a batch, such as 50MB (50,000,000), 50MiB, or a number of bytes
     #[arg(long, value_name = "SIZE", default_value = "50MB", value_parser = size)]
@@ -142,7 +148,8 @@ pub(crate) struct EnvelopeArgs {
     )]
     pub(crate) from: String,
 
-    /// The text of all messages that have none of their own; at most 1000 UTF-16 code units
+    /// The text of all messages that have none of their own; at most 1000 UTF-16 code units. {{name}} is filled
+    /// in with each record's column or key of that name, {{name|there}} has a default for where that is empty
     #[arg(long, value_name = "TEXT", conflicts_with = "text_file")]
     pub(crate) text: Option<String>,
 
@@ -208,6 +215,10 @@ pub(crate) enum OnInvalidArg {
     Skip,
     /// Stop; the batch it would be in is not sent
     Stop,
+}
+
+fn region(typed: &str) -> Result<Region, UnknownRegion> {
+    typed.parse()
 }
 
 /// A number of bytes, with a unit or without.

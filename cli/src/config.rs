@@ -12,12 +12,14 @@ use batchcast::encode::{Limits, Splitter};
 use batchcast::input::{Fields, Format};
 use batchcast::journal::Shape;
 use batchcast::send::{Credentials, DEFAULT_BASE_URL};
-use batchcast::{Envelope, PhoneNumber, Text};
+use batchcast::{Envelope, PhoneNumber, Region};
 
 use crate::args::{Delivery, EnvelopeArgs, ListArgs, OnInvalidArg};
+use crate::common_text::Common;
 use crate::fail::Usage;
 use crate::recipe::Recipe;
 use crate::screen::Screening;
+use crate::wording::{Wanted, Wording};
 
 /// The list, and what is made of it.
 #[derive(Debug)]
@@ -32,7 +34,13 @@ pub(crate) struct List {
     pub(crate) text_field: Option<String>,
     /// What all messages share.
     pub(crate) envelope: Envelope,
-    /// The file that its text comes from, if it comes from one.
+    /// What the texts are made of, if they are made of something.
+    pub(crate) template: Option<Wanted>,
+    /// Whether to look for a text that the records have in common.
+    pub(crate) common: Common,
+    /// How numbers are written, beside E.164.
+    pub(crate) region: Option<Region>,
+    /// The file that the text or the template comes from, if it comes from one.
     pub(crate) text_file: Option<PathBuf>,
     /// How large a batch may become.
     pub(crate) limits: Limits,
@@ -52,7 +60,7 @@ impl List {
             limits = limits.with_max_messages(messages);
         }
         let text_file = args.envelope.text_file.clone();
-        let envelope = envelope(args.envelope)?;
+        let (envelope, template) = envelope(&args.envelope)?;
         // Only asks whether the limits can hold anything at all.
         let _ = Splitter::new(&envelope, limits).context(Usage::of("--max-bytes"))?;
         Ok(Self {
@@ -61,6 +69,9 @@ impl List {
             to_field: args.to_field,
             text_field: args.text_field,
             envelope,
+            template,
+            common: Common::Look,
+            region: args.region,
             text_file,
             limits,
             stop_on_invalid: args.on_invalid == OnInvalidArg::Stop,
@@ -88,13 +99,17 @@ impl List {
             again.text_file = recipe.text_file;
         }
         let text_file = again.text_file.clone();
-        let envelope = envelope(again)?;
+        let (envelope, template) = envelope(&again)?;
+        same_template(recipe.template.as_deref(), template.as_ref())?;
 
         let mut limits = Limits::default().with_max_bytes(shape.max_bytes);
         if let Some(messages) = shape.max_messages.and_then(NonZeroU64::new) {
             limits = limits.with_max_messages(messages);
         }
-        if Shape::new(&envelope, limits) != *shape {
+        let common = Common::again(recipe.common_text);
+        // With a text that is in the list, the shape is known once that is open.
+        let is_known = common == Common::Without || envelope.text().is_some();
+        if is_known && Shape::new(&envelope, limits) != *shape {
             return Err(Usage::error(
                 "the sender or the text is not the one that the run was begun with, so other messages would be \
                  sent: give the same --from (or BATCHCAST_FROM) and the same --text or --text-file as before",
@@ -106,6 +121,9 @@ impl List {
             to_field: recipe.to_field,
             text_field: recipe.text_field,
             envelope,
+            template,
+            common,
+            region: recipe.region,
             text_file,
             limits,
             stop_on_invalid: match args.on_invalid {
@@ -126,6 +144,9 @@ impl List {
         if let Some(name) = &self.text_field {
             fields = fields.text(name);
         }
+        if let Some(region) = self.region {
+            fields = fields.region(region);
+        }
         fields
     }
 
@@ -144,52 +165,38 @@ pub(crate) struct ListAgain {
     pub(crate) screen: Screening,
 }
 
+/// Texts that are made of another template are other texts.
+fn same_template(before: Option<&str>, now: Option<&Wanted>) -> Result<()> {
+    let told = match (before, now) {
+        (None, Some(_)) => "the run was begun without fields in its text, and now it has some",
+        (Some(_), None) => "the run was begun with a text that has fields, and now it has none",
+        (Some(before), Some(now)) if before != now.digest => {
+            "the text with fields is not the one that the run was begun with"
+        }
+        _ => return Ok(()),
+    };
+    Err(Usage::error(format!(
+        "{told}, so other messages would be sent: give the same --text or --text-file as before"
+    )))
+}
+
 fn is_stdin(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
-fn envelope(args: EnvelopeArgs) -> Result<Envelope> {
+/// What all messages share, and the template if their texts are made of one.
+fn envelope(args: &EnvelopeArgs) -> Result<(Envelope, Option<Wanted>)> {
     let envelope = Envelope::new(sender(&args.from)?);
-    Ok(match default_text(args.text, args.text_file)? {
-        Some(text) => envelope.with_text(text),
-        None => envelope,
+    Ok(match Wording::resolve(args)? {
+        Wording::Own => (envelope, None),
+        Wording::Same(text) => (envelope.with_text(text), None),
+        Wording::Filled(template) => (envelope, Some(template)),
     })
 }
 
 /// The sender.
 pub(crate) fn sender(typed: &str) -> Result<PhoneNumber> {
     PhoneNumber::parse(typed.trim()).map_err(|fault| Usage::error(format!("--from: {fault}")))
-}
-
-fn default_text(text: Option<String>, file: Option<PathBuf>) -> Result<Option<Text<'static>>> {
-    let (flag, text) = match (text, file) {
-        (Some(text), _) => ("--text", text),
-        (None, Some(path)) => ("--text-file", read_text(&path)?),
-        (None, None) => return Ok(None),
-    };
-    if text.contains("{{") {
-        // Templates are to come. Nobody shall get the raw placeholder until then.
-        return Err(Usage::error(format!(
-            "{flag}: the text holds '{{{{', but placeholders are not supported yet: \
-             give each record a text of its own instead (see --text-field)"
-        )));
-    }
-    let text = Text::new(text).map_err(|fault| Usage::error(format!("{flag}: {fault}")))?;
-    Ok(Some(text))
-}
-
-fn read_text(path: &Path) -> Result<String> {
-    let bytes =
-        fs::read(path).with_context(|| format!("--text-file: cannot read {}", path.display()))?;
-    let Ok(text) = String::from_utf8(bytes) else {
-        return Err(Usage::error(format!(
-            "--text-file: {} is not UTF-8",
-            path.display()
-        )));
-    };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
 /// Where a list is sent to.
@@ -318,13 +325,5 @@ mod tests {
         for named in JWT.into_iter().chain(["RC_ACCESS_TOKEN", "--sandbox"]) {
             assert!(told.contains(named), "{told}");
         }
-    }
-
-    #[test]
-    fn a_placeholder_is_refused() {
-        let error = default_text(Some("Hello {{name}}".into()), None).unwrap_err();
-        assert!(error.is::<Usage>());
-        assert!(!error.to_string().contains("Hello"), "{error}");
-        assert!(default_text(Some("Hello {name}".into()), None).is_ok());
     }
 }

@@ -40,7 +40,6 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
     };
     signals::quit_after(move || interrupts.clear()).context("cannot listen for signals")?;
 
-    let splitter = Splitter::new(&list.envelope, list.limits)?;
     let to_stdout = args.out.is_some();
     let mut run = Run {
         bodies,
@@ -51,7 +50,7 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
         max_invalid: list.screen.max_invalid,
         done: Done::default(),
     };
-    let put = run.encode(splitter, source, &list);
+    let put = run.encode(source, &list);
     let files = [&mut run.invalid, &mut run.passed_over];
     for file in files.into_iter().flatten() {
         file.flush()?;
@@ -97,8 +96,13 @@ struct Done {
 }
 
 impl Run {
-    fn encode(&mut self, mut splitter: Splitter, source: Source, list: &List) -> Result<Put> {
-        let (reader, mut parser) = source.parse(list)?;
+    fn encode(&mut self, source: Source, list: &List) -> Result<Put> {
+        let (reader, mut parser, common) = source.parse(list)?;
+        let mut envelope = list.envelope.clone();
+        if let Some(text) = common {
+            envelope = envelope.with_common_text(text);
+        }
+        let mut splitter = Splitter::new(&envelope, list.limits)?;
         let mut blocks = Blocks::new(reader);
         // Two blocks take turns: what is left of the one is put in front of the other.
         let (mut block, mut spare) = (Block::default(), Block::default());

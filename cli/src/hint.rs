@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use batchcast::journal::JournalError;
 use batchcast::send::{ClientError, FailureKind};
-use batchcast::{Error, ErrorKind, HeaderError, RecordError, TextError};
+use batchcast::{Error, ErrorKind, HeaderError, PhoneNumberError, RecordError, TextError};
 
 /// What to do about an error, if there is something.
 pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
@@ -22,6 +22,14 @@ pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
 /// The same for a fault of the list, or of the flags.
 pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
     Some(match kind {
+        ErrorKind::Record {
+            fault:
+                RecordError::PhoneNumber(PhoneNumberError::NoPlus | PhoneNumberError::NotADigit { .. }),
+            ..
+        } => {
+            "--region US (or CA) reads numbers as people write them there, such as (650) 555-0100; \
+             --on-invalid skip passes over what is none, --invalid PATH writes it to a file"
+        }
         ErrorKind::Record { fault, .. } => of_record(fault).unwrap_or(
             "--on-invalid skip passes over such records, --invalid PATH writes them to a file",
         ),
@@ -29,6 +37,9 @@ pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
             HeaderError::NoColumn { .. } | HeaderError::TwoColumns(_) => {
                 "--to-field NAME says which column holds the numbers, --text-field NAME which one the texts; \
                  if the list is no CSV, say what it is with --format"
+            }
+            HeaderError::NoField { .. } => {
+                "a field of --text is called as its column is; a literal {{ is written {{{{"
             }
             _ => "if the list is no CSV, say what it is with --format; texts have to be UTF-8",
         },
@@ -49,6 +60,12 @@ pub(crate) const fn of_record(fault: &RecordError) -> Option<&'static str> {
             "--to-field NAME says where to find the number"
         }
         RecordError::TextType => "--text-field NAME says where to find the text",
+        RecordError::EmptyField { .. } => {
+            "--text with {{name|there}} gives a default for an empty field, {{name|}} leaves it out"
+        }
+        RecordError::PhoneNumber(PhoneNumberError::NoPlus | PhoneNumberError::NotADigit { .. }) => {
+            "--region US (or CA) reads numbers as people write them there, such as (650) 555-0100"
+        }
         RecordError::EntryTooLarge { .. } => "raise --max-bytes",
         RecordError::Json(_) | RecordError::NotAnObject => {
             "if the list is not one JSON object a line, say what it is with --format"

@@ -2,14 +2,17 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Cursor, IsTerminal as _, Read, Seek as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use batchcast::Text;
 use batchcast::input::{Format, Parser};
 
+use crate::common_text;
 use crate::config::List;
 use crate::fail::Usage;
 use crate::terminal;
+use crate::unpack::{Consumed, Unpacked, unpack};
 
 /// How much of a list is looked at to find out its format.
 const MAX_AHEAD: usize = 64 * 1024;
@@ -17,6 +20,8 @@ const MAX_AHEAD: usize = 64 * 1024;
 /// A list that is open, and of which nothing has been read.
 pub(crate) struct Source {
     reader: Box<dyn Read + Send>,
+    /// How much of it was read, if it is compressed.
+    pub(crate) consumed: Consumed,
     /// What the operating system knows about it; `None` if it was not asked.
     pub(crate) metadata: Option<Metadata>,
     /// How many bytes it has, if that is known.
@@ -51,6 +56,7 @@ impl Source {
         };
         Ok(Self {
             reader: Box::new(file),
+            consumed: Consumed::default(),
             metadata: Some(metadata),
             size,
         })
@@ -74,25 +80,42 @@ impl Source {
         #[cfg(not(unix))]
         Ok(Self {
             reader: Box::new(stdin),
+            consumed: Consumed::default(),
             metadata: None,
             size: None,
         })
     }
 
-    /// Reads as far as it must to know the format, and gives the list from its beginning with its parser.
-    pub(crate) fn parse(mut self, list: &List) -> Result<(impl Read + Send + use<>, Parser)> {
-        let mut ahead = Vec::new();
+    /// Reads as far as it must to know the format, and the text that the records have in common, if they do. Gives the
+    /// list from its beginning with its parser.
+    pub(crate) fn parse(
+        self,
+        list: &List,
+    ) -> Result<(impl Read + Send + use<>, Parser, Option<Text<'static>>)> {
+        let unpacked = unpack(self.reader, &self.consumed).context("cannot read the list")?;
+        let Unpacked {
+            mut ahead,
+            rest: mut reader,
+        } = unpacked;
         let named = list
             .format
-            .or_else(|| Format::of_path(list.file.as_deref()?));
+            .or_else(|| Format::of_path(&unpacked_name(list.file.as_deref()?)));
         let format = match named {
             Some(format) => format,
             None => {
-                read_ahead(&mut self.reader, &mut ahead).context("cannot read the list")?;
+                read_ahead(&mut reader, &mut ahead).context("cannot read the list")?;
                 Format::sniff(&ahead)
             }
         };
-        if format == Format::Lines && !ahead_is_blank(named, &ahead) {
+        let is_blank = ahead_is_blank(named, &ahead);
+        if format == Format::Lines && !is_blank {
+            if list.template.is_some() {
+                return Err(Usage::error(
+                    "the text has fields such as {{name}}, and the list is one of numbers, which has none: give a \
+                     list with a column or a key for each field, as CSV or NDJSON (if it is one, say so with \
+                     --format; a literal {{ is written {{{{)",
+                ));
+            }
             if list.names_fields() {
                 return Err(Usage::error(
                     "--to-field and --text-field: the list is one of numbers, which has no fields \
@@ -106,8 +129,37 @@ impl Source {
                 ));
             }
         }
-        let parser = Parser::new(format, &list.fields());
-        Ok((Cursor::new(ahead).chain(self.reader), parser))
+        let mut parser = Parser::new(format, &list.fields());
+        if let Some(wanted) = &list.template
+            && !is_blank
+        {
+            parser = parser.with_template(wanted.template.clone())?;
+        }
+        let common = match format {
+            Format::Lines => None,
+            _ => common_text::find(
+                list,
+                Parser::new(format, &list.fields()),
+                &mut reader,
+                &mut ahead,
+            )?,
+        };
+        Ok((Cursor::new(ahead).chain(reader), parser, common))
+    }
+}
+
+/// The name that a list has without the extension that says how it is compressed.
+fn unpacked_name(path: &Path) -> PathBuf {
+    let is_packed = path.extension().is_some_and(|extension| {
+        let packings = ["gz", "zst", "zstd"];
+        packings
+            .iter()
+            .any(|packing| extension.eq_ignore_ascii_case(packing))
+    });
+    if is_packed {
+        path.with_extension("")
+    } else {
+        path.to_owned()
     }
 }
 

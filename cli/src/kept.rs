@@ -31,7 +31,8 @@ impl Kept {
         if std::env::var_os("BATCHCAST_FROM").is_none() {
             resume += " --from NUMBER";
         }
-        if list.envelope.text().is_some() && list.text_file.is_none() {
+        let has_text = list.envelope.text().is_some() || list.template.is_some();
+        if has_text && list.text_file.is_none() {
             resume += " --text TEXT";
         }
         if let Some(url) = &delivery.base_url {

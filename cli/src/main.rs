@@ -3,6 +3,7 @@
 mod args;
 mod bodies;
 mod clean;
+mod common_text;
 mod config;
 mod encode;
 mod exit;
@@ -25,8 +26,10 @@ mod send;
 mod signals;
 mod suppress;
 mod terminal;
+mod unpack;
 mod waits;
 mod watch;
+mod wording;
 
 use std::process::ExitCode;
 

@@ -46,7 +46,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
         all_batches: args.json,
         duplicates: true,
     };
-    let progress = Progress::new(source.size);
+    let progress = Progress::new(source.size, source.consumed.clone());
     let survey = Survey::of(&list, source, screen, keep, Some(&progress), |aside| {
         match aside {
             Aside::PassedOver {

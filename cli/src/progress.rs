@@ -7,6 +7,7 @@ use batchcast::send;
 use bytesize::ByteSize;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::unpack::Consumed;
 use crate::{clean, terminal};
 
 /// How often the bar is drawn again, and how often a line is written.
@@ -19,13 +20,15 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     /// The input's size, if it is known.
     size: Option<u64>,
+    /// How much of that is done with.
+    consumed: Consumed,
     started: Instant,
     shown: Mutex<Instant>,
 }
 
 impl Progress {
     /// Nothing is shown before there is something to show.
-    pub(crate) fn new(size: Option<u64>) -> Self {
+    pub(crate) fn new(size: Option<u64>, consumed: Consumed) -> Self {
         let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr());
         let template = match size {
             Some(_) => "{spinner} [{bar:24}] {percent}%  {msg}, {eta} left",
@@ -38,6 +41,7 @@ impl Progress {
         Self {
             bar: (!bar.is_hidden()).then_some(bar),
             size,
+            consumed,
             started,
             shown: Mutex::new(started),
         }
@@ -68,10 +72,10 @@ impl Progress {
         match (&self.bar, self.size) {
             (Some(bar), _) => {
                 bar.set_message(told);
-                bar.set_position(at.input_bytes);
+                bar.set_position(self.consumed.of(at.input_bytes));
             }
             (None, Some(size)) if size > 0 => {
-                let percent = at.input_bytes.min(size) * 100 / size;
+                let percent = self.consumed.of(at.input_bytes).min(size) * 100 / size;
                 terminal::note(&format!("batchcast: {percent}%, {told}"));
             }
             (None, _) => terminal::note(&format!("batchcast: {told}")),

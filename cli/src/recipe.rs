@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use batchcast::input::Format;
 use batchcast::journal::Header;
+use batchcast::{Region, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::common_text;
 use crate::config::List;
 use crate::screen::ScreenRecipe;
 
@@ -30,6 +32,15 @@ pub(crate) struct Recipe {
     /// The file that the text of all messages came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) text_file: Option<PathBuf>,
+    /// A digest of the template that the texts are made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) template: Option<String>,
+    /// A digest of the text that the records have in common, if there is one that the batches have once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) common_text: Option<String>,
+    /// How numbers are written, beside E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "region")]
+    pub(crate) region: Option<Region>,
     /// Whether an invalid record ends the run.
     #[serde(default)]
     pub(crate) stop_on_invalid: bool,
@@ -42,13 +53,22 @@ pub(crate) struct Recipe {
 
 impl Recipe {
     /// That of a send that begins.
-    pub(crate) fn of(list: &List, format: Format, screen: ScreenRecipe, server: &str) -> Self {
+    pub(crate) fn of(
+        list: &List,
+        format: Format,
+        common: Option<&Text<'_>>,
+        screen: ScreenRecipe,
+        server: &str,
+    ) -> Self {
         Self {
             list: list.file.as_deref().and_then(absolute),
             format,
             to_field: list.to_field.clone(),
             text_field: list.text_field.clone(),
             text_file: list.text_file.as_deref().and_then(absolute),
+            template: list.template.as_ref().map(|wanted| wanted.digest.clone()),
+            common_text: common.map(common_text::digest),
+            region: list.region,
             stop_on_invalid: list.stop_on_invalid,
             screen,
             server: server.to_owned(),
@@ -97,13 +117,42 @@ mod by_name {
     }
 }
 
+/// A region by its name.
+mod region {
+    use batchcast::Region;
+    use serde::de::{Error, Unexpected};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        region: &Option<Region>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        region.map(Region::as_str).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Region>, D::Error> {
+        let Some(name) = Option::<String>::deserialize(from)? else {
+            return Ok(None);
+        };
+        let region = name.parse();
+        region
+            .map(Some)
+            .map_err(|_| D::Error::invalid_value(Unexpected::Str(&name), &"a region"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common_text::Common;
     use crate::screen::Screening;
+    use crate::wording::Wanted;
     use batchcast::encode::Limits;
+    use batchcast::input::Template;
     use batchcast::journal::Shape;
-    use batchcast::{Envelope, PhoneNumber, Text};
+    use batchcast::{Envelope, PhoneNumber};
 
     #[test]
     fn what_is_written_is_read_again_and_holds_nothing_private() {
@@ -115,15 +164,23 @@ mod tests {
             to_field: Some("Mobile".to_owned()),
             text_field: None,
             text_file: Some("text".into()),
+            template: Some(Wanted {
+                template: Template::parse("a secret {{name}}").unwrap(),
+                digest: "5b1d0a9c3e7f2468".to_owned(),
+            }),
+            common: Common::Look,
+            region: Some(Region::Us),
             limits: Limits::default(),
             stop_on_invalid: true,
             invalid: None,
             screen: Screening::default(),
             envelope: envelope.clone(),
         };
+        let common = Text::new("a secret text").unwrap();
         let recipe = Recipe::of(
             &list,
             Format::Csv,
+            Some(&common),
             ScreenRecipe::default(),
             "https://example.com",
         );

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use batchcast::Text;
 use batchcast::input::Parser;
 use batchcast::journal::{Header, Journal, Shape, State};
 use batchcast::screen::NumberSet;
@@ -91,6 +92,8 @@ struct Ended {
 struct Opened<R> {
     input: R,
     parser: Parser,
+    /// The text that the records have in common.
+    common: Option<Text<'static>>,
     /// With what an earlier process wrote there, if there was one.
     journal: Option<(Journal, Option<Box<State>>)>,
     kept: Option<Kept>,
@@ -118,7 +121,7 @@ impl Job {
                 resume::tell_rejects(file, journal.path(), |_| true)?;
             }
         }
-        let progress = Progress::new(source.size);
+        let progress = Progress::new(source.size, source.consumed.clone());
         let kill_at = KillAt::of_env()?;
         let json = self.delivery.json;
         let files = Files {
@@ -217,6 +220,10 @@ impl Job {
                 }
                 let events = Arc::clone(watch);
                 let sender = sender.on_event(move |event| events.event(&event));
+                let sender = match opened.common {
+                    Some(text) => sender.common_text(text),
+                    None => sender,
+                };
                 let sender = match opened.journal {
                     None => sender,
                     Some((journal, None)) => sender.journal(journal),
@@ -242,20 +249,25 @@ fn open(
     start: Start,
     server: &str,
 ) -> Result<Opened<impl Read + Send + use<>>> {
-    let (input, parser) = source.parse(list)?;
+    let (input, parser, common) = source.parse(list)?;
+    let envelope = match &common {
+        Some(text) => list.envelope.clone().with_common_text(text.clone()),
+        None => list.envelope.clone(),
+    };
+    let shape = Shape::new(&envelope, list.limits);
     let (journal, recipe) = match start {
         Start::Unkept => {
             return Ok(Opened {
                 input,
                 parser,
+                common,
                 journal: None,
                 kept: None,
             });
         }
         Start::New(plan) => {
             let screen = std::mem::take(&mut screened.recipe);
-            let recipe = Recipe::of(list, parser.format(), screen, server);
-            let shape = Shape::new(&list.envelope, list.limits);
+            let recipe = Recipe::of(list, parser.format(), common.as_ref(), screen, server);
             let header = Header::new(shape, recipe.clone().into_application()?);
             let journal = plan.begin(&header)?;
             screened.keep(journal.path())?;
@@ -263,6 +275,12 @@ fn open(
         }
         Start::Again(journal, state) => {
             let recipe = Recipe::of_journal(&state.header)?;
+            if shape != state.header.shape {
+                return Err(Usage::error(
+                    "the sender is not the one that the run was begun with: give the same --from (or BATCHCAST_FROM) \
+                     as before",
+                ));
+            }
             ((journal, Some(state)), recipe)
         }
     };
@@ -271,6 +289,7 @@ fn open(
     Ok(Opened {
         input,
         parser,
+        common,
         journal: Some(journal),
         kept: Some(kept),
     })

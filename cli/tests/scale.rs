@@ -135,6 +135,42 @@ fn memory_does_not_grow_with_the_list() {
 }
 
 #[test]
+fn a_compressed_list_keeps_to_the_budget() {
+    // The largest window that is taken, so that all of it is used: numbers of 13 bytes.
+    let count: u64 = if large() { 20_000_000 } else { 800_000 };
+    for packing in ["gzip", "zstd"] {
+        let ran = with_sandbox(Sandbox::builder().discard(true), |sandbox| {
+            send(sandbox, &["--text", "Hello Team"], move |stdin| {
+                let mut gzip;
+                let mut zstd;
+                let packed: &mut dyn Write = if packing == "gzip" {
+                    gzip = flate2::write::GzEncoder::new(stdin, flate2::Compression::fast());
+                    &mut gzip
+                } else {
+                    let encoder = zstd::Encoder::new(stdin, 1);
+                    let mut encoder = encoder.unwrap();
+                    encoder.window_log(22).unwrap();
+                    zstd = encoder.auto_finish();
+                    &mut zstd
+                };
+                let mut packed = BufWriter::new(packed);
+                for index in 0..count {
+                    writeln!(packed, "{}", number(index)).unwrap();
+                }
+                packed.flush().unwrap();
+            })
+        });
+        assert_eq!(ran.code, Some(0), "{:?}", ran.out);
+        assert_eq!(summary(&ran)["messages"], json!(count));
+        eprintln!(
+            "{count} recipients, {packing}: peak {:.1} MiB",
+            mib(ran.peak)
+        );
+        assert!(ran.peak < BUDGET, "{:.1} MiB", mib(ran.peak));
+    }
+}
+
+#[test]
 fn memory_does_not_grow_with_the_rejects() {
     let count: u64 = if large() { 1_000_000 } else { 40_000 };
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -162,7 +162,10 @@ fn judge(outcome: &Outcome, envelope: &Envelope, limits: Limits) {
         let mut positions = Vec::new();
         for message in &body.messages {
             let (position, entry, _) = taken.next().expect("no message comes from nowhere");
-            assert_eq!(message, entry);
+            assert_eq!(message.to, entry.to);
+            // The default text is not repeated where a message carries the same.
+            let is_left_out = message.text.is_none() && entry.text == body.text;
+            assert!(message.text == entry.text || is_left_out);
             positions.push(*position);
         }
         assert_eq!(positions.first(), Some(&batch.first));

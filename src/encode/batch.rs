@@ -9,7 +9,7 @@ use twox_hash::XxHash3_64;
 use crate::encode::{DEFAULT_CHUNK_BYTES, Limits};
 use crate::envelope::{Dialect, Envelope, FIRST, SEPARATOR};
 use crate::error::{Error, ErrorKind, RecordError};
-use crate::message::{Message, Text};
+use crate::message::{Content, Message, Text};
 use crate::position::Position;
 
 /// Room behind a chunk's size for the entry that completes it. The largest entry is a number and a text
@@ -46,6 +46,8 @@ pub struct BatchEncoder {
     dialect: Dialect,
     head: Bytes,
     has_default_text: bool,
+    /// What stands in the head, and need not stand in an entry.
+    common: Option<Box<Common>>,
     max_bytes: u64,
     max_messages: u64,
     chunk_bytes: usize,
@@ -117,17 +119,18 @@ impl BatchEncoder {
         let dialect = envelope.dialect();
         let mut head = Vec::new();
         dialect.write_head(&mut head, envelope);
-        let has_default_text = envelope.text().is_some();
+        let common = envelope.text().map(|text| Box::new(Common::new(text)));
 
         let max_bytes = limits.max_bytes();
         let needed =
-            (head.len() + dialect.tail().len()) as u64 + dialect.smallest_entry(!has_default_text);
+            (head.len() + dialect.tail().len()) as u64 + dialect.smallest_entry(common.is_none());
         if needed > max_bytes {
             return Err(ErrorKind::LimitTooSmall { max_bytes, needed }.into());
         }
         Ok(Self {
             dialect,
-            has_default_text,
+            has_default_text: envelope.has_default_text(),
+            common,
             max_bytes,
             max_messages: limits.max_messages().map_or(u64::MAX, Into::into),
             chunk_bytes: DEFAULT_CHUNK_BYTES,
@@ -170,9 +173,14 @@ impl BatchEncoder {
     /// Writes an entry behind the others, whether there is room for it or not, and says where it begins.
     #[inline(always)]
     pub(super) fn write(&mut self, message: &Message<'_>) -> Result<usize, Error> {
-        let text = message.text.as_ref().map(Text::content);
+        let mut text = message.text.as_ref().map(Text::content);
         if text.is_none() && !self.has_default_text {
             return Err(no_text(message.position));
+        }
+        if let (Some(own), Some(common)) = (text, &self.common)
+            && common.is(own)
+        {
+            text = None;
         }
         let start = self.buffer.len();
         self.dialect
@@ -222,7 +230,7 @@ impl BatchEncoder {
         let most = self.max_bytes.saturating_sub(others);
         let too_much = usize::try_from(most).map_or(usize::MAX, |most| most.saturating_add(1));
         // So many bytes hold no more messages than there is room for, however small they are.
-        let smallest = self.dialect.smallest_entry(!self.has_default_text);
+        let smallest = self.dialect.smallest_entry(self.common.is_none());
         let room = self
             .max_messages
             .saturating_sub(self.messages)
@@ -354,6 +362,30 @@ impl BatchEncoder {
         self.messages = 0;
         let tail = Bytes::from_static(self.dialect.tail());
         Some(ClosedBatch { batch, rest, tail })
+    }
+}
+
+/// The text in the head of a batch, in both forms that a message may have it in.
+struct Common {
+    plain: Box<str>,
+    json: Box<str>,
+}
+
+impl Common {
+    fn new(text: &Text<'_>) -> Self {
+        let mut json = Vec::new();
+        text.content().write_json(&mut json);
+        Self {
+            plain: text.to_plain().into(),
+            // Holds: what is written is the content of a JSON string.
+            json: String::from_utf8(json).unwrap_or_default().into(),
+        }
+    }
+
+    // Not inlined: where there is no such text, which is where texts are personal, nothing is to be compared.
+    #[inline(never)]
+    fn is(&self, own: Content<'_>) -> bool {
+        own.is(&self.plain, &self.json)
     }
 }
 

@@ -1,3 +1,5 @@
+use crate::message::Region;
+
 /// The names under which a recipient is looked for, unless one is given by [`Fields::to`]. The first one
 /// that is there counts.
 pub const RECIPIENT_NAMES: &[&str] = &[
@@ -37,6 +39,7 @@ const TEXT_NAME: &str = "text";
 pub struct Fields {
     to: Option<String>,
     text: Option<String>,
+    region: Option<Region>,
 }
 
 impl Fields {
@@ -52,6 +55,31 @@ impl Fields {
     pub fn text(mut self, name: impl Into<String>) -> Self {
         self.text = Some(name.into());
         self
+    }
+
+    /// The same with recipients read as they are written in `region`, too, and not in E.164 form only. This is for a
+    /// list of bare numbers as well.
+    ///
+    /// ```
+    /// use batchcast::Region;
+    /// use batchcast::input::{Fields, Format, Parse, Parser, Record, Records};
+    ///
+    /// let fields = Fields::default().region(Region::Us);
+    /// let mut parser = Parser::new(Format::Lines, &fields);
+    /// let mut records = parser.block(b"(650) 555-0100\n", true);
+    /// let Some(Record::Message(message)) = records.next()? else { unreachable!() };
+    /// assert_eq!(message.to.as_str(), "+16505550100");
+    /// # Ok::<(), batchcast::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn region(mut self, region: Region) -> Self {
+        self.region = Some(region);
+        self
+    }
+
+    /// How recipients are written, beside E.164.
+    pub(super) const fn region_of_numbers(&self) -> Option<Region> {
+        self.region
     }
 
     /// Where to look for the recipient, the best name first.

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::cursor::BOM;
+use crate::message::PhoneNumber;
 
 /// The format of a list. All are UTF-8, with LF or CRLF, with or without a byte order mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,8 +43,8 @@ impl Format {
     /// The format that the first bytes of an input look like.
     ///
     /// The first line that is neither blank nor a `#` comment decides: with `{` at its beginning it is
-    /// NDJSON; with `+` or a digit, and without a comma, lines; anything else is CSV. Without any such
-    /// line it is lines, which may be empty.
+    /// NDJSON; with `+` or a digit, and without a comma, lines, as with what else a number may begin with as people
+    /// write it, `(650) 555-0100`; anything else is CSV. Without any such line it is lines, which may be empty.
     ///
     /// ```
     /// # use batchcast::input::Format;
@@ -59,6 +60,7 @@ impl Format {
             None => Self::Lines,
             Some([b'{', ..]) => Self::Ndjson,
             Some(line @ [b'+' | b'0'..=b'9', ..]) if !line.contains(&b',') => Self::Lines,
+            Some(line) if is_like_a_number(line) => Self::Lines,
             Some(_) => Self::Csv,
         }
     }
@@ -72,6 +74,18 @@ impl Format {
             Self::Csv => "csv",
         }
     }
+}
+
+/// Whether it is likely a number, written somehow, and neither a name nor several columns.
+fn is_like_a_number(line: &[u8]) -> bool {
+    let number = match line.split_at_checked(4) {
+        Some((scheme, number)) if scheme.eq_ignore_ascii_case(b"tel:") => number,
+        _ => line,
+    };
+    let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
+    digits >= PhoneNumber::MIN_DIGITS
+        && !number.contains(&b',')
+        && !number.iter().any(u8::is_ascii_alphabetic)
 }
 
 impl fmt::Display for Format {
@@ -117,6 +131,12 @@ mod tests {
             ("+14155550100,Bob\n", Format::Csv),
             ("\u{feff}{\"to\"", Format::Ndjson),
             ("\r\n {", Format::Ndjson),
+            ("(650) 555-0100\n", Format::Lines),
+            ("'6505550100\r\n", Format::Lines),
+            ("tel:+1-650-555-0100", Format::Lines),
+            ("(650) 555-0100,Bob", Format::Csv),
+            ("\"6505550100\",\"Bob\"", Format::Csv),
+            ("phone2025\n", Format::Csv),
             ("to\n+14155550100\n", Format::Csv),
             ("\"to\"\n", Format::Csv),
         ] {

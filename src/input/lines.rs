@@ -2,7 +2,7 @@ use super::cursor::{Cursor, Line, is_blank};
 use super::pattern::{BLOCK, Pattern};
 use super::{Invalid, MAX_RECORD_BYTES, Parse, Record, Records, sealed};
 use crate::error::{Error, RecordError};
-use crate::message::{Message, PhoneNumber, PhoneNumberError};
+use crate::message::{self, Message, PhoneNumber, PhoneNumberError, Region};
 use crate::position::Position;
 
 /// A list with a phone number a line.
@@ -24,6 +24,7 @@ use crate::position::Position;
 pub struct Lines {
     cursor: Cursor,
     like: Like,
+    region: Option<Region>,
 }
 
 impl Lines {
@@ -33,7 +34,15 @@ impl Lines {
         Self {
             cursor: Cursor::default(),
             like: Like::new(b"+14155550100\n", 12),
+            region: None,
         }
+    }
+
+    /// The same with numbers read as they are written in `region`, too.
+    #[must_use]
+    pub const fn with_region(mut self, region: Region) -> Self {
+        self.region = Some(region);
+        self
     }
 }
 
@@ -140,13 +149,18 @@ impl<'a> LineRecords<'a> {
 
     pub(super) fn take(&mut self, line: Line) -> Record<'a> {
         let start = self.at();
-        let cursor = &mut self.parser.cursor;
+        let Lines { cursor, region, .. } = &mut *self.parser;
         if line.too_long {
             return Record::Invalid(cursor.too_long(self.bytes, start, line));
         }
         let position = cursor.record(line.next - start, 1);
         let content = &self.bytes[start..line.end];
-        match PhoneNumber::from_bytes(content.trim_ascii()) {
+        let number = content.trim_ascii();
+        let parsed = match (PhoneNumber::from_bytes(number), std::str::from_utf8(number)) {
+            (Err(_), Ok(number)) => message::read(number, *region),
+            (parsed, _) => parsed,
+        };
+        match parsed {
             Ok(to) => Record::Message(Message::new(to).at(position)),
             Err(fault) => Record::Invalid(refuse(content, fault, position)),
         }
@@ -192,10 +206,9 @@ fn line_end(rest: &[u8]) -> Option<usize> {
 #[cold]
 fn refuse(content: &[u8], fault: PhoneNumberError, position: Position) -> Invalid<'_> {
     let leading = content.len() - content.trim_ascii_start().len();
-    let (at, fault) = match (std::str::from_utf8(content), fault) {
-        (Err(error), _) => (error.valid_up_to(), RecordError::Utf8),
-        (Ok(_), PhoneNumberError::NotADigit { at }) => (leading + at, fault.into()),
-        (Ok(_), _) => (leading, fault.into()),
+    let (at, fault) = match std::str::from_utf8(content) {
+        Err(error) => (error.valid_up_to(), RecordError::Utf8),
+        Ok(_) => (leading + fault.at().unwrap_or(0), fault.into()),
     };
     let byte = position.byte + at as u64;
     Invalid {

@@ -24,7 +24,10 @@ impl Parser {
     #[must_use]
     pub fn new(format: Format, fields: &Fields) -> Self {
         match format {
-            Format::Lines => Self::Lines(Lines::new()),
+            Format::Lines => Self::Lines(match fields.region_of_numbers() {
+                Some(region) => Lines::new().with_region(region),
+                None => Lines::new(),
+            }),
             Format::Ndjson => Self::Ndjson(Ndjson::new(fields)),
             Format::Csv => Self::Csv(Csv::new(fields)),
         }

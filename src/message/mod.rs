@@ -1,9 +1,12 @@
 //! A message: one recipient, and perhaps a text of its own.
 
 mod phone_number;
+mod region;
 mod text;
 
 pub use self::phone_number::{PhoneNumber, PhoneNumberError};
+pub(crate) use self::region::read;
+pub use self::region::{Region, RegionError, UnknownRegion};
 pub(crate) use self::text::Content;
 pub use self::text::{MAX_TEXT_UNITS, Text, TextError};
 

@@ -2,6 +2,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use super::region::RegionError;
+
 /// A phone number in E.164 form: `+`, a digit from 1 to 9, then digits; 7 to 15 digits in all.
 ///
 /// Parsed once and held in place (no allocation). `Debug` shows only the last four digits, so that a
@@ -242,6 +244,19 @@ pub enum PhoneNumberError {
     /// More than [`PhoneNumber::MAX_DIGITS`] digits.
     #[error("the phone number has more than {} digits", PhoneNumber::MAX_DIGITS)]
     TooLong,
+    /// It is none as the [`Region`](crate::Region) has them either, for which it was looked at.
+    #[error(transparent)]
+    Region(#[from] RegionError),
+}
+
+impl PhoneNumberError {
+    /// Where in what was written it is, in bytes from 0, if it has a place.
+    pub(crate) const fn at(&self) -> Option<usize> {
+        match *self {
+            Self::NotADigit { at } | Self::Region(RegionError::Character { at }) => Some(at),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -144,6 +144,15 @@ impl<'a> Content<'a> {
             Form::Json => out.extend_from_slice(self.text.as_bytes()),
         }
     }
+
+    /// Whether it is the text that is `plain`, or `json` as the content of a JSON string. One that is escaped
+    /// otherwise is another.
+    pub(crate) fn is(self, plain: &str, json: &str) -> bool {
+        match self.form {
+            Form::Plain => self.text == plain,
+            Form::Json => self.text == json,
+        }
+    }
 }
 
 fn limit(units: usize) -> Result<(), TextError> {

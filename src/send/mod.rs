@@ -88,7 +88,7 @@ use crate::encode::Limits;
 use crate::envelope::Envelope;
 use crate::input::Parser;
 use crate::journal::{Journal, State};
-use crate::message::Message;
+use crate::message::{Message, Text};
 use crate::screen::{MaxInvalid, Screen};
 pub use crate::spool::Spool;
 
@@ -168,6 +168,13 @@ impl Sender {
                 linger: None,
             },
         }
+    }
+
+    /// The same with a text that many messages carry as their own, see [`Envelope::with_common_text`]. A run that is
+    /// gone on with needs the same one.
+    pub fn common_text(mut self, text: Text<'static>) -> Self {
+        self.envelope = self.envelope.with_common_text(text);
+        self
     }
 
     /// Writes what is sent to a new journal, so that the run can be resumed.

@@ -6,4 +6,5 @@ mod ndjson;
 mod paths;
 mod random;
 mod reader;
+mod region;
 mod template;

@@ -82,8 +82,12 @@ impl Survey {
         progress: Option<&Progress>,
         aside: impl FnMut(Aside<'_>) -> Result<()>,
     ) -> Result<Self> {
-        let splitter = Splitter::new(&list.envelope, list.limits)?;
-        let (reader, parser) = source.parse(list)?;
+        let (reader, parser, common) = source.parse(list)?;
+        let mut envelope = list.envelope.clone();
+        if let Some(text) = common {
+            envelope = envelope.with_common_text(text);
+        }
+        let splitter = Splitter::new(&envelope, list.limits)?;
         let mut survey = Self {
             format: parser.format(),
             bytes: 0,

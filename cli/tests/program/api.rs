@@ -46,7 +46,11 @@ impl Api {
 
     /// A resume of a run with it.
     pub(crate) fn resume(&self, journal: impl AsRef<std::ffi::OsStr>) -> Run {
-        let run = batchcast("resume").arg(journal).envelope();
+        self.resume_without_text(journal).arg("--text").arg(TEXT)
+    }
+
+    pub(crate) fn resume_without_text(&self, journal: impl AsRef<std::ffi::OsStr>) -> Run {
+        let run = batchcast("resume").arg(journal).arg("--from").arg(FROM);
         run.env("RC_SERVER_URL", self.sandbox.base_url())
             .env("RC_ACCESS_TOKEN", TOKEN)
     }

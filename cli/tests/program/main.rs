@@ -1,9 +1,13 @@
 //! The program as a process: what goes in, what comes out, and its exit code.
 
 mod api;
+mod common_text;
 mod encode;
 mod journal;
+mod packed;
+mod personal;
 mod plan;
+mod region;
 mod sandbox;
 mod screen;
 mod send;

@@ -74,6 +74,12 @@ impl Run {
         self
     }
 
+    /// More arguments, separated by spaces.
+    pub(crate) fn flags(mut self, flags: &str) -> Self {
+        self.command.args(flags.split_whitespace());
+        self
+    }
+
     /// The sender and the text.
     pub(crate) fn envelope(self) -> Self {
         self.arg("--from").arg(FROM).arg("--text").arg(TEXT)

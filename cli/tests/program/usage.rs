@@ -1,5 +1,5 @@
 use crate::support::{
-    CLIENT_ID, CLIENT_SECRET, FROM, Files, JWT, TEXT, batchcast, number, numbers, read,
+    CLIENT_ID, CLIENT_SECRET, FROM, Files, JWT, batchcast, number, numbers, read,
 };
 
 #[test]
@@ -73,24 +73,6 @@ fn the_sender_is_a_phone_number() {
         .run()
         .code(2)
         .err("--from");
-}
-
-#[test]
-fn a_placeholder_in_the_text_is_refused() {
-    let files = Files::new();
-    let path = files.write("text", format!("{TEXT} {{{{name}}}}\n"));
-    for (flag, value) in [
-        ("--text", "Hi {{name}}".as_ref()),
-        ("--text-file", path.as_os_str()),
-    ] {
-        let run = batchcast("encode --out - --from")
-            .arg(FROM)
-            .arg(flag)
-            .arg(value);
-        let ran = run.stdin(numbers(1)).run().code(2);
-        assert_eq!(ran.stdout, "");
-        ran.err(flag).err("placeholders");
-    }
 }
 
 #[test]

@@ -224,7 +224,8 @@ impl CsvRecords<'_> {
         let template = self.parser.template.take();
         let columns = Columns::find(&names, &self.parser.fields, template.as_ref());
         let columns = columns.map_err(|fault| self.header_error(fault))?;
-        self.parser.composer = Some(Composer::new(columns, template));
+        let region = self.parser.fields.region_of_numbers();
+        self.parser.composer = Some(Composer::new(columns, region, template));
         self.parser.cursor.pass(read.len(), line_ends(read));
         Ok(())
     }
@@ -277,7 +278,10 @@ impl CsvRecords<'_> {
         }
         let record = &self.text[self.at..self.at + composer.row().end()];
         let text = composer.text(record).ok()?;
-        let to = PhoneNumber::from_bytes(composer.number(record)).ok()?;
+        let to = match PhoneNumber::from_bytes(composer.number(record)) {
+            Ok(to) => to,
+            Err(_) => composer.regional_number(record)?,
+        };
         self.at += next;
         let position = cursor.record(next, composer.row().lines());
         Some(make(to, text, composer, record, position))

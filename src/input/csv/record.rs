@@ -7,12 +7,13 @@ use super::scan::{Cell, Form, Row};
 use crate::error::RecordError;
 use crate::input::escape::stands_for_itself;
 use crate::input::template::{Rendering, Template};
-use crate::message::{PhoneNumber, PhoneNumberError, Text};
+use crate::message::{self, PhoneNumber, PhoneNumberError, Region, Text};
 
 /// Makes messages of records, in memory that it keeps.
 #[derive(Debug)]
 pub(super) struct Composer {
     columns: Columns,
+    region: Option<Region>,
     rendering: Option<Rendering>,
     /// The record at hand.
     row: Row,
@@ -34,10 +35,15 @@ pub(super) enum TextPart {
 }
 
 impl Composer {
-    pub(super) fn new(columns: Columns, template: Option<Template>) -> Self {
+    pub(super) fn new(
+        columns: Columns,
+        region: Option<Region>,
+        template: Option<Template>,
+    ) -> Self {
         Self {
             row: Row::with_room_for(columns.count),
             columns,
+            region,
             rendering: template.map(Rendering::new),
             made: String::new(),
         }
@@ -62,6 +68,17 @@ impl Composer {
         &record.as_bytes()[cell.start..cell.end]
     }
 
+    /// The same as it is written in the region, if that is looked at.
+    // Not inlined: nearly all lists are without.
+    #[inline(never)]
+    pub(super) fn regional_number(&self, record: &str) -> Option<PhoneNumber> {
+        let cell = self.row.cell(self.columns.to);
+        if cell.form != Form::Plain {
+            return None;
+        }
+        self.region?.parse(&record[cell.start..cell.end]).ok()
+    }
+
     /// The recipient and the text of the record whose cells were found.
     pub(super) fn compose(&mut self, record: &str) -> Result<(PhoneNumber, TextPart), Fault> {
         let (expected, found) = (self.columns.count, self.row.count());
@@ -77,7 +94,7 @@ impl Composer {
         self.made.clear();
         decode::read(&mut self.made, record, cell);
         let leading = self.made.len() - self.made.trim_ascii_start().len();
-        PhoneNumber::parse(self.made.trim_ascii()).map_err(|error| Fault {
+        message::read(self.made.trim_ascii(), self.region).map_err(|error| Fault {
             fault: match error {
                 PhoneNumberError::Empty => RecordError::NoRecipient,
                 _ => error.into(),
@@ -86,8 +103,7 @@ impl Composer {
                 // Within a cell that was decoded, places are other ones.
                 _ if cell.form != Form::Plain => cell.start,
                 PhoneNumberError::Empty => cell.start,
-                PhoneNumberError::NotADigit { at } => cell.start + leading + at,
-                _ => cell.start + leading,
+                _ => cell.start + leading + error.at().unwrap_or(0),
             },
         })
     }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::{Fault, Keys, Parts};
 use crate::encode::json;
 use crate::error::{JsonError, RecordError};
-use crate::message::{PhoneNumber, PhoneNumberError, Text, TextError};
+use crate::message::{self, PhoneNumber, PhoneNumberError, Region, Text, TextError};
 
 /// The message in a line that is UTF-8.
 pub(super) fn parse<'a>(line: &'a str, keys: &mut Keys) -> Result<Parts<'a>, Fault> {
@@ -47,7 +47,7 @@ pub(super) fn members<'a>(
         });
     };
     keys.seen = place;
-    let to = recipient(to.get()).map_err(|fault| fault.within(line, to))?;
+    let to = recipient(to.get(), keys.region).map_err(|fault| fault.within(line, to))?;
     Ok((to, members.text))
 }
 
@@ -97,28 +97,35 @@ impl Fault {
 }
 
 /// The recipient in a value that is JSON.
-fn recipient(value: &str) -> Result<PhoneNumber, Fault> {
-    let fault = match value.as_bytes().first() {
-        Some(b'"') => return number(value),
-        Some(b'[') => {
+fn recipient(value: &str, region: Option<Region>) -> Result<PhoneNumber, Fault> {
+    let fault = match (value.as_bytes().first(), region) {
+        (Some(b'"'), _) => return number(value, region),
+        (Some(b'['), _) => {
             let Elements { first, count, bad } = serde_json::from_str(value).unwrap_or_default();
             match first {
                 _ if bad => RecordError::RecipientType,
                 None => RecordError::NoRecipient,
                 Some(_) if count > 1 => RecordError::ManyRecipients(count),
                 Some(first) => {
-                    return number(first.get()).map_err(|fault| fault.within(value, first));
+                    return number(first.get(), region).map_err(|fault| fault.within(value, first));
                 }
             }
         }
-        Some(b'n') => RecordError::NoRecipient,
+        (Some(b'n'), _) => RecordError::NoRecipient,
+        // An exporter that takes a number for a quantity writes it without quotes.
+        (Some(b'0'..=b'9'), Some(region)) => {
+            return region.parse(value).map_err(|error| Fault {
+                fault: error.into(),
+                at: 0,
+            });
+        }
         _ => RecordError::RecipientType,
     };
     Err(Fault { fault, at: 0 })
 }
 
 /// The number in a string that is JSON, quotes and all.
-fn number(string: &str) -> Result<PhoneNumber, Fault> {
+fn number(string: &str, region: Option<Region>) -> Result<PhoneNumber, Fault> {
     let content = &string[1..string.len() - 1];
     let has_escapes = content.contains('\\');
     let parsed = if has_escapes {
@@ -126,16 +133,16 @@ fn number(string: &str) -> Result<PhoneNumber, Fault> {
             fault: RecordError::Json(JsonError::String(error)),
             at: 1 + error.at,
         })?;
-        PhoneNumber::parse(&json::unescape(content))
+        message::read(&json::unescape(content), region)
     } else {
-        PhoneNumber::parse(content)
+        message::read(content, region)
     };
-    parsed.map_err(|error| match error {
-        PhoneNumberError::Empty => Fault {
+    parsed.map_err(|error| match (error, error.at()) {
+        (PhoneNumberError::Empty, _) => Fault {
             fault: RecordError::NoRecipient,
             at: 0,
         },
-        PhoneNumberError::NotADigit { at } if !has_escapes => Fault {
+        (_, Some(at)) if !has_escapes => Fault {
             fault: error.into(),
             at: 1 + at,
         },

@@ -16,7 +16,7 @@ use super::cursor::{Cursor, Line, is_blank, whole_lines};
 use super::{Fields, Invalid, Parse, Record, Records, Template, sealed};
 use crate::encode::json;
 use crate::error::{Error, RecordError};
-use crate::message::{Message, PhoneNumber, Text};
+use crate::message::{Message, PhoneNumber, Region, Text};
 use crate::position::Position;
 
 /// A list with a JSON object a line (NDJSON, JSON Lines).
@@ -147,13 +147,20 @@ impl<'a> NdjsonRecords<'a> {
         let start = self.at();
         let Ndjson { cursor, keys, .. } = &mut *self.parser;
         let object = optimistic::line(self.text.as_bytes(), start, keys, |_| {})?;
-        let to = PhoneNumber::from_bytes(&self.bytes[object.number]).ok()?;
+        let number = &self.bytes[object.number];
+        let (to, is_regional) = match (PhoneNumber::from_bytes(number), keys.region) {
+            (Ok(to), _) => (to, false),
+            (Err(_), region) => (regional(number, region)?, true),
+        };
         let text = match object.text {
             Some(text) => Some(Text::from_checked_json(self.text.get(text)?).ok()?),
             None => None,
         };
         let position = cursor.record(object.next - start, 1);
-        self.learn(start, object.next, position.record);
+        // A shape is one of numbers in E.164 form.
+        if !is_regional {
+            self.learn(start, object.next, position.record);
+        }
         Some(Message { to, text, position })
     }
 
@@ -280,6 +287,12 @@ fn refuse(input: &[u8], fault: Fault, position: Position) -> Invalid<'_> {
     }
 }
 
+/// The number in a string as it is written in a region, if that is looked at. What has escapes is none here.
+#[inline(never)]
+fn regional(number: &[u8], region: Option<Region>) -> Option<PhoneNumber> {
+    region?.parse(std::str::from_utf8(number).ok()?).ok()
+}
+
 /// What a message is made of.
 type Parts<'a> = (PhoneNumber, Option<Text<'a>>);
 
@@ -303,6 +316,8 @@ struct Keys {
     lengths: u64,
     /// A bit for each byte that one begins with, modulo 64.
     firsts: u64,
+    /// How recipients are written, beside E.164.
+    region: Option<Region>,
 }
 
 impl Keys {
@@ -317,6 +332,7 @@ impl Keys {
                 .fold(0, |all, key| all | first_bit(key.name.as_bytes())),
             text: Key::new(fields.text_name()),
             seen: 0,
+            region: fields.region_of_numbers(),
             to,
         }
     }

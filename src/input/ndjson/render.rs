@@ -9,7 +9,7 @@ use super::{Fault, Keys, Parts, general, optimistic};
 use crate::encode::json;
 use crate::error::{JsonError, RecordError};
 use crate::input::template::{Rendering, Template};
-use crate::message::{PhoneNumber, Text};
+use crate::message::{self, Text};
 
 /// A template, and memory to fill it in.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl Renderer {
 
     fn quick_parts<'a>(&self, line: &'a str, keys: &Keys) -> Option<Parts<'a>> {
         let object = optimistic::line(line.as_bytes(), 0, keys, |_| {})?;
-        let to = PhoneNumber::from_bytes(line.get(object.number)?.as_bytes()).ok()?;
+        let to = message::read(line.get(object.number)?, keys.region).ok()?;
         let own = match object.text {
             Some(text) => Some(line.get(text)?),
             None => None,
