@@ -245,6 +245,8 @@ Duplicates, each where it comes for the second time:
 Invalid records:
   1  the number does not begin with +
      line 42
+     hint: --region US (or CA) reads numbers as people write them there, such as
+     (650) 555-0100
   1  there is no recipient
      line 43
      hint: --to-field NAME says where to find the number
