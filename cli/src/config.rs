@@ -20,7 +20,7 @@ use crate::recipe::Recipe;
 use crate::screen::Screening;
 
 /// The list, and what is made of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct List {
     /// The file; `None` is standard input.
     pub(crate) file: Option<PathBuf>,
