@@ -1,5 +1,7 @@
 //! The command line as it is typed. What it means is for [`config`](crate::config) to say.
 
+mod care;
+mod generate;
 mod plan;
 mod screen;
 mod send;
@@ -11,9 +13,12 @@ use batchcast::input::Format;
 use batchcast::{Region, UnknownRegion};
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::care::{CareArgs, ColorArg, ShownArgs};
+pub(crate) use self::generate::{CompletionsArgs, ManArgs};
 pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::screen::{OptOutFormat, OptOutsArgs, ScreenAgainArgs, ScreenArgs};
 pub(crate) use self::send::{Delivery, InDoubtArg, ResumeArgs, SendArgs, SpoolArg};
+pub(crate) use crate::quantity::size;
 use crate::sandbox::SandboxArgs;
 
 #[derive(Parser)]
@@ -30,6 +35,9 @@ use crate::sandbox::SandboxArgs;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) shown: ShownArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -41,6 +49,14 @@ Examples:
   Send, and go on after whatever has stopped it; nobody gets a message twice:
     batchcast send numbers.txt --from +16505550100 --text 'Hello Team'
     batchcast resume numbers.txt.batchcast --from +16505550100 --text 'Hello Team'
+
+What does not change can stand in a profile, $XDG_CONFIG_HOME/batchcast/config.toml
+(~/.config/batchcast/config.toml), applied by --profile NAME; that of [default] always is:
+  [profile.shop]
+  from = '+16505550100'
+  to_field = 'Mobile'
+  max_bytes = '40MB'
+The command line goes before the environment, that before a profile. Credentials do not belong there.
 
 Exit codes:
   0  everything was accepted
@@ -71,6 +87,12 @@ pub(crate) enum Command {
     /// Run the API on this machine, to try and to test a send without an account
     #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox(SandboxArgs),
+    /// Write what a shell needs to complete commands and flags
+    #[command(after_help = generate::COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write the manual
+    #[command(after_help = generate::MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 const ENCODE_EXAMPLES: &str = "\
@@ -221,14 +243,6 @@ fn region(typed: &str) -> Result<Region, UnknownRegion> {
     typed.parse()
 }
 
-/// A number of bytes, with a unit or without.
-pub(crate) fn size(typed: &str) -> Result<u64, String> {
-    let size: bytesize::ByteSize = typed
-        .parse()
-        .map_err(|_| "not a size, such as 50MB, 50MiB or 50000000".to_owned())?;
-    Ok(size.as_u64())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,27 +251,5 @@ mod tests {
     #[test]
     fn the_command_line_makes_sense() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes() {
-        for (typed, bytes) in [
-            ("50MB", Some(50_000_000)),
-            ("50MiB", Some(52_428_800)),
-            ("52428800", Some(52_428_800)),
-            ("1.5kB", Some(1_500)),
-            ("1 kib", Some(1_024)),
-            ("", None),
-            ("many", None),
-            ("-1", None),
-        ] {
-            assert_eq!(size(typed).ok(), bytes, "{typed:?}");
-        }
-    }
-
-    #[test]
-    fn the_default_is_the_librarys() {
-        let default = batchcast::encode::DEFAULT_MAX_BYTES;
-        assert_eq!(size("50MB"), Ok(default));
     }
 }

@@ -22,7 +22,7 @@ use crate::screen::Screening;
 use crate::wording::{Wanted, Wording};
 
 /// The list, and what is made of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct List {
     /// The file; `None` is standard input.
     pub(crate) file: Option<PathBuf>,

@@ -31,9 +31,9 @@ impl std::error::Error for Usage {}
 
 /// Shows an error that ended the run, with a hint if there is one, and says how to exit.
 pub(crate) fn show(error: &anyhow::Error) -> Exit {
-    terminal::note(&format!("batchcast: error: {}", told(error)));
+    terminal::error(&format!("batchcast: error: {}", told(error)));
     if let Some(hint) = error.chain().find_map(hint::of) {
-        terminal::note(&format!("hint: {hint}"));
+        terminal::error(&format!("hint: {hint}"));
     }
     // Also if it is a context of something else.
     if error.is::<Usage>() {

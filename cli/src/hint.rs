@@ -132,6 +132,9 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
             "look at the server's list of batches; a batch can be compared with it only if there is a spool (--spool DIR). \
              A resume with --in-doubt skip takes it for sent"
         }
+        FailureKind::Declined => {
+            "'batchcast resume' goes on with the rest: it asks, or is told so by --yes"
+        }
         FailureKind::Journal(_) => "what is in the journal is safe: make room, then resume",
         FailureKind::Handler(_) => "what was written until then is in the file",
         _ => return None,

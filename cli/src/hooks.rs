@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use batchcast::send::{ClientBuilder, Event, Reconciliation, Retry};
-use batchcast_sandbox::fault::parse_time;
+
+use crate::quantity;
 
 /// How long to wait for what, where tests do not want to wait as long as people do:
 /// `BATCHCAST_TEST_PAUSES=retry=5ms,grace=200ms,look=20ms,answer=1s,stall=1s,token=5ms`.
@@ -33,7 +34,7 @@ impl Pauses {
             if !["retry", "grace", "look", "answer", "stall", "token"].contains(&what) {
                 bail!("there is no pause {what}");
             }
-            let time = parse_time(time).map_err(|error| anyhow::anyhow!("{what}: {error}"))?;
+            let time = quantity::time(time).map_err(|error| anyhow::anyhow!("{what}: {error}"))?;
             pauses.insert(what.to_owned(), time);
         }
         Ok(Self(pauses))
@@ -118,6 +119,7 @@ const fn name(event: &Event<'_>) -> &'static str {
         Event::Waiting { .. } => "waiting",
         Event::Split { .. } => "split",
         Event::Replayed { .. } => "replayed",
+        Event::Canary { .. } => "canary",
         _ => "other",
     }
 }

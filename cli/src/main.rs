@@ -1,21 +1,28 @@
 //! The program `batchcast`: streams a recipient list of any size into High Volume SMS batches.
 
 mod args;
+mod ask;
 mod bodies;
+mod canary;
 mod clean;
+mod command_line;
 mod common_text;
 mod config;
 mod encode;
 mod exit;
 mod fail;
+mod generate;
 mod hint;
 mod hooks;
 mod input;
 mod journal;
 mod kept;
+mod log;
 mod opt_outs;
 mod plan;
+mod profile;
 mod progress;
+mod quantity;
 mod recipe;
 mod records;
 mod report;
@@ -33,18 +40,28 @@ mod wording;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use anyhow::Result;
 
-use crate::args::{Args, Command};
+use crate::args::Command;
+use crate::exit::Exit;
 
 fn main() -> ExitCode {
-    let done = match Args::parse().command {
+    run().unwrap_or_else(|error| fail::show(&error)).into()
+}
+
+fn run() -> Result<Exit> {
+    let typed: Vec<_> = std::env::args_os().collect();
+    let args = command_line::parse(&typed)?;
+    terminal::be_quiet(args.shown.quiet);
+    log::begin(args.shown.verbose);
+    match args.command {
         Command::Send(args) => send::run(args),
         Command::Resume(args) => resume::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Encode(args) => encode::run(args),
         Command::OptOuts(args) => opt_outs::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
-    };
-    done.unwrap_or_else(|error| fail::show(&error)).into()
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
+    }
 }

@@ -12,6 +12,7 @@ mod texts;
 
 use anyhow::{Context as _, Result, bail};
 use batchcast::screen::{MaxInvalid, Screen};
+use indicatif::HumanCount;
 
 pub(crate) use self::quote::{Price, Rate};
 use self::survey::{Aside, Keep, Survey};
@@ -19,7 +20,7 @@ use crate::args::PlanArgs;
 use crate::config::List;
 use crate::exit::Exit;
 use crate::input::Source;
-use crate::progress::Progress;
+use crate::progress::{Progress, batches, bytes, count, recipients};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile};
 use crate::{signals, terminal};
 
@@ -118,19 +119,38 @@ pub(crate) struct Headline {
     pub(crate) segments: u64,
     /// How many records cannot be sent.
     pub(crate) invalid: u64,
+    /// How many records are passed over.
+    pub(crate) passed_over: u64,
+}
+
+impl Headline {
+    /// For people, without a number or a text.
+    pub(crate) fn line(&self) -> String {
+        let mut line = format!(
+            "{} in {} ({}), {} SMS",
+            recipients(self.recipients),
+            batches(self.batches),
+            bytes(self.bytes),
+            HumanCount(self.segments),
+        );
+        if self.invalid > 0 {
+            let records = count(self.invalid, "record", "records");
+            line += &format!("; {records} cannot be sent");
+        }
+        if self.passed_over > 0 {
+            line += &format!("; {} passed over", HumanCount(self.passed_over));
+        }
+        line
+    }
 }
 
 /// The headline of a list that is a file. `None` if it is not, because it could be read only once.
 ///
-/// It takes about as long as encoding the list. Those whom the screen passes over are not counted, and numbers that come
+/// It takes about as long as encoding the list. Numbers that come
 /// more than once are looked for only if that is its task.
 ///
 /// # Errors
 /// If the list cannot be read.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the question before a send shows it")
-)]
 pub(crate) fn headline(list: &List, screen: Screen) -> Result<Option<Headline>> {
     if list.file.is_none() {
         return Ok(None);
@@ -154,6 +174,7 @@ pub(crate) fn headline(list: &List, screen: Screen) -> Result<Option<Headline>> 
         bytes: survey.batches.bytes,
         segments: survey.texts.segments(),
         invalid: survey.invalid.count(),
+        passed_over: survey.passed_over.total(),
     }))
 }
 

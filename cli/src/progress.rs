@@ -1,18 +1,24 @@
 //! Progress, on stderr: a bar on a terminal, a line now and then elsewhere.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use batchcast::send;
 use bytesize::ByteSize;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::terminal;
 use crate::unpack::Consumed;
-use crate::{clean, terminal};
 
 /// How often the bar is drawn again, and how often a line is written.
 const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// From how many columns on there is a bar beside the words, and how many it takes with what is round it.
+const BAR_FROM: usize = 72;
+const BAR_TAKES: usize = 23;
+/// Below, numbers have to do without their nouns.
+const NOUNS_FROM: usize = 40;
 
 /// Shows how far a send is.
 pub(crate) struct Progress {
@@ -22,86 +28,152 @@ pub(crate) struct Progress {
     size: Option<u64>,
     /// How much of that is done with.
     consumed: Consumed,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// When something was shown last.
+    shown: Instant,
+    /// When this process began to send, behind what an earlier one has sent.
     started: Instant,
-    shown: Mutex<Instant>,
+    /// How many messages an earlier process has sent, as far as they were found again.
+    replayed: u64,
+    /// How far in the input they reach, if there is nothing else before.
+    replayed_bytes: u64,
+    /// The next update is about a batch of an earlier process.
+    is_replay: bool,
+    /// Something of this process's own is on its way.
+    is_live: bool,
+    /// What was said last of the canary.
+    canary: String,
 }
 
 impl Progress {
     /// Nothing is shown before there is something to show.
     pub(crate) fn new(size: Option<u64>, consumed: Consumed) -> Self {
-        let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr());
-        let template = match size {
-            Some(_) => "{spinner} [{bar:24}] {percent}%  {msg}, {eta} left",
-            None => "{spinner} {msg}, {elapsed}",
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
+        let bar = (terminal::is_watched() && !terminal::is_quiet())
+            .then(|| ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr()))
+            // So is a terminal that cannot draw.
+            .filter(|bar| !bar.is_hidden());
+        terminal::show(bar.clone());
         let started = Instant::now();
         Self {
-            bar: (!bar.is_hidden()).then_some(bar),
+            bar,
             size,
             consumed,
-            started,
-            shown: Mutex::new(started),
+            state: Mutex::new(State {
+                shown: started,
+                started,
+                replayed: 0,
+                replayed_bytes: 0,
+                is_replay: false,
+                is_live: false,
+                canary: String::new(),
+            }),
         }
+    }
+
+    /// A batch of an earlier process was found again; the next update tells where it ends.
+    pub(crate) fn replayed(&self, messages: u64) {
+        let mut state = self.state();
+        state.replayed += messages;
+        state.is_replay = true;
     }
 
     /// Shows it, if it is time to.
     pub(crate) fn update(&self, at: &send::Progress) {
         let now = Instant::now();
-        {
-            let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of a compressed list the size is that of what is compressed.
+        let mut at = *at;
+        at.input_bytes = self.consumed.of(at.input_bytes);
+        let parts = {
+            let mut state = self.state();
+            if !std::mem::take(&mut state.is_replay) {
+                state.is_live = true;
+            } else if !state.is_live {
+                (state.started, state.replayed_bytes) = (now, at.input_bytes);
+            }
             let every = if self.bar.is_some() {
                 BAR_EVERY
             } else {
                 LINE_EVERY
             };
-            if now.duration_since(*shown) < every {
+            if now.duration_since(state.shown) < every {
                 return;
             }
-            *shown = now;
-        }
-        let told = format!(
-            "{}, batch {}, {}, {}",
-            recipients(at.messages),
-            HumanCount(at.batch),
-            bytes(at.bytes),
-            rate(at.messages, now.duration_since(self.started)),
-        );
-        match (&self.bar, self.size) {
-            (Some(bar), _) => {
-                bar.set_message(told);
-                bar.set_position(self.consumed.of(at.input_bytes));
+            state.shown = now;
+            self.parts(&state, &at, now)
+        };
+        match &self.bar {
+            Some(bar) => {
+                draw(bar, &parts, columns());
+                bar.set_position(at.input_bytes);
             }
-            (None, Some(size)) if size > 0 => {
-                let percent = self.consumed.of(at.input_bytes).min(size) * 100 / size;
-                terminal::note(&format!("batchcast: {percent}%, {told}"));
-            }
-            (None, _) => terminal::note(&format!("batchcast: {told}")),
+            None => terminal::note(&format!("batchcast: {}", parts.line())),
         }
+    }
+
+    fn parts(&self, state: &State, at: &send::Progress, now: Instant) -> Parts {
+        let elapsed = now.duration_since(state.started);
+        let sent = at.messages.saturating_sub(state.replayed);
+        let size = self.size.filter(|&size| size > 0);
+        let left = size.and_then(|size| {
+            let done = at.input_bytes.saturating_sub(state.replayed_bytes);
+            let left = u128::from(size.saturating_sub(at.input_bytes));
+            let millis = elapsed.as_millis() * left / u128::from(Some(done).filter(|&n| n > 0)?);
+            Some(Duration::from_millis(u64::try_from(millis).ok()?))
+        });
+        Parts {
+            percent: size.map(|size| at.input_bytes.min(size) * 100 / size),
+            recipients: at.messages,
+            rate: rate(sent, elapsed),
+            left,
+            batch: at.batch,
+            bytes: at.bytes,
+        }
+    }
+
+    /// What the API says of the canary; told when it changes, and now and then.
+    pub(crate) fn canary(&self, told: String) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let is_new = state.canary != told;
+        if let Some(bar) = &self.bar {
+            let words = format!("{told}, {}", short_time(now.duration_since(state.started)));
+            style(bar, false);
+            bar.set_message(cut(&words, columns().saturating_sub(3)));
+        } else if is_new || now.duration_since(state.shown) >= LINE_EVERY {
+            state.shown = now;
+            terminal::note(&format!("batchcast: {told}"));
+        }
+        state.canary = told;
+    }
+
+    /// Takes the bar away while somebody is asked.
+    pub(crate) fn pause(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+            terminal::show(None);
+        }
+    }
+
+    /// The same as before, behind a [pause](Self::pause).
+    pub(crate) fn go_on(&self) {
+        if let Some(bar) = &self.bar {
+            // Nothing is drawn before there is something to show.
+            bar.reset();
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            terminal::show(Some(bar.clone()));
+        }
+        // Waiting for somebody is no work.
+        self.state().started = Instant::now();
     }
 
     /// Shows a line above the bar, if there is a bar.
     pub(crate) fn above(&self, line: &str) {
-        if let Some(bar) = &self.bar {
-            bar.println(clean::line(line));
-        }
-    }
-
-    /// Shows a line, above the bar if there is one.
-    pub(crate) fn note(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(clean::line(&format!("batchcast: {line}"))),
-            None => terminal::note(&format!("batchcast: {line}")),
-        }
-    }
-
-    /// Keeps the bar out of the way of a line that goes to stdout, perhaps the same terminal.
-    pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
-        match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
+        if self.bar.is_some() {
+            terminal::note(line);
         }
     }
 
@@ -109,8 +181,89 @@ impl Progress {
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+            terminal::show(None);
         }
     }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What there is to say of a send under way.
+#[derive(Debug)]
+struct Parts {
+    percent: Option<u64>,
+    recipients: u64,
+    rate: String,
+    left: Option<Duration>,
+    batch: u64,
+    bytes: u64,
+}
+
+impl Parts {
+    /// All of it.
+    fn line(&self) -> String {
+        self.words(usize::MAX)
+    }
+
+    /// As much as fits into so many columns, what matters most first.
+    fn words(&self, columns: usize) -> String {
+        let has_nouns = columns >= NOUNS_FROM;
+        let percent = self.percent.map(|percent| format!("{percent}%"));
+        let sent = match has_nouns {
+            true => recipients(self.recipients),
+            false => HumanCount(self.recipients).to_string(),
+        };
+        let left = self.left.map(|left| format!("{} left", short_time(left)));
+        let others = [
+            left,
+            has_nouns.then(|| self.rate.clone()),
+            Some(format!("batch {}", HumanCount(self.batch))),
+            Some(bytes(self.bytes)),
+        ];
+        let mut words = String::new();
+        for part in [percent, Some(sent)].into_iter().chain(others).flatten() {
+            let comma = if words.is_empty() { "" } else { ", " };
+            if words.len() + comma.len() + part.len() > columns {
+                break;
+            }
+            words += comma;
+            words += &part;
+        }
+        words
+    }
+}
+
+/// Draws a bar that fits into so many columns.
+fn draw(bar: &ProgressBar, parts: &Parts, columns: usize) {
+    let has_bar = columns >= BAR_FROM && parts.percent.is_some();
+    let taken = if has_bar { BAR_TAKES } else { 0 };
+    style(bar, has_bar);
+    // The spinner, and a column that terminals would wrap behind.
+    bar.set_message(parts.words(columns.saturating_sub(taken + 3)));
+}
+
+fn style(bar: &ProgressBar, has_bar: bool) {
+    let template = match has_bar {
+        true => "{spinner} [{bar:20}] {msg}",
+        false => "{spinner} {msg}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+}
+
+/// How wide the terminal is now.
+fn columns() -> usize {
+    console::Term::stderr()
+        .size_checked()
+        .map_or(80, |(_, columns)| usize::from(columns))
+}
+
+/// A text cut to so many columns; it is ASCII but for what a server says.
+fn cut(text: &str, columns: usize) -> String {
+    crate::clean::line(text).chars().take(columns).collect()
 }
 
 /// A number of things, such as "1,000 batches".
@@ -153,6 +306,14 @@ pub(crate) fn time(elapsed: Duration) -> String {
     }
 }
 
+/// The same in whole seconds, for what is soon past.
+fn short_time(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        seconds @ 60.. => time(Duration::from_secs(seconds)),
+        seconds => format!("{seconds} s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,5 +331,42 @@ mod tests {
         assert_eq!(time(Duration::from_millis(1_250)), "1.2 s");
         assert_eq!(time(Duration::from_secs(75)), "1 min 15 s");
         assert_eq!(time(Duration::from_secs(7_380)), "2 h 3 min");
+    }
+
+    #[test]
+    fn words_fit_into_any_width() {
+        let parts = Parts {
+            percent: Some(45),
+            recipients: 1_234_567,
+            rate: rate(12_345, Duration::from_secs(1)),
+            left: Some(Duration::from_secs(200)),
+            batch: 12,
+            bytes: 620_000_000,
+        };
+        for columns in 0..200 {
+            assert!(parts.words(columns).len() <= columns, "{columns}");
+        }
+        assert_eq!(parts.words(17), "45%, 1,234,567");
+        assert_eq!(parts.words(37), "45%, 1,234,567, 3 min 20 s left");
+        assert_eq!(
+            parts.line(),
+            "45%, 1,234,567 recipients, 3 min 20 s left, 12,345 recipients/s, batch 12, 620.0 MB"
+        );
+    }
+
+    #[test]
+    fn what_was_sent_before_is_counted_and_does_not_make_it_faster() {
+        let progress = Progress::new(Some(1_000), Consumed::default());
+        let mut at = send::Progress::default();
+        (at.messages, at.input_bytes) = (500, 500);
+        progress.replayed(500);
+        progress.update(&at);
+        let later = progress.state().started + Duration::from_secs(10);
+        (at.messages, at.input_bytes) = (600, 600);
+        progress.update(&at);
+        let parts = progress.parts(&progress.state(), &at, later);
+        assert_eq!((parts.recipients, parts.percent), (600, Some(60)));
+        assert_eq!(parts.rate, "10 recipients/s");
+        assert_eq!(parts.left, Some(Duration::from_secs(40)));
     }
 }

@@ -1,6 +1,7 @@
 //! What a journal says of how its run's list is read, so that the run can be gone on with. Neither the sender nor
 //! a text stands there.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -47,6 +48,9 @@ pub(crate) struct Recipe {
     /// Who is passed over.
     #[serde(default, skip_serializing_if = "ScreenRecipe::is_empty")]
     pub(crate) screen: ScreenRecipe,
+    /// How many messages go ahead of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) canary: Option<NonZeroU64>,
     /// The base URL of the server: what it has accepted, no other one has.
     pub(crate) server: String,
 }
@@ -71,6 +75,7 @@ impl Recipe {
             region: list.region,
             stop_on_invalid: list.stop_on_invalid,
             screen,
+            canary: None,
             server: server.to_owned(),
         }
     }

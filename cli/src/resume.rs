@@ -6,6 +6,7 @@ use anyhow::Result;
 use batchcast::journal::{self, Journal, State, Totals};
 
 use crate::args::ResumeArgs;
+use crate::canary::Care;
 use crate::config::{List, ListAgain, Target};
 use crate::exit::Exit;
 use crate::fail::Usage;
@@ -41,12 +42,15 @@ pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
             &args.journal,
         ),
     };
+    let held = state.held().iter().map(|held| held.batch.messages).sum();
+    let care = Care::of_resume(recipe.canary, held, args.delivery.care);
     let list = List::resolve_again(again, &state.header.shape, recipe)?;
     let source = Source::open(&list)?;
     let job = Job {
         list,
         target,
         delivery: args.delivery,
+        care,
         start: Start::Again(journal, Box::new(state)),
     };
     job.run(source)

@@ -1,6 +1,7 @@
 //! `batchcast send`: streams a list to the API; and what `resume` does in the same way.
 
 use std::io::Read;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -11,8 +12,11 @@ use batchcast::screen::NumberSet;
 use batchcast::send::{
     Client, ClientError, DoubtPolicy, FailureKind, OnInvalid, Report, Sender, Spool, Stopped,
 };
+use indicatif::HumanCount;
 
 use crate::args::{Delivery, InDoubtArg, SendArgs, SpoolArg};
+use crate::ask::Person;
+use crate::canary::Care;
 use crate::config::{List, Target};
 use crate::exit::Exit;
 use crate::fail::Usage;
@@ -27,7 +31,7 @@ use crate::report::{self, SummaryLine};
 use crate::screen::Screened;
 use crate::signals::Stop;
 use crate::watch::{Files, Watch};
-use crate::{hint, resume, sandbox, terminal};
+use crate::{hint, plan, resume, sandbox, terminal};
 
 /// Runs the command.
 ///
@@ -39,6 +43,7 @@ pub(crate) fn run(args: SendArgs) -> Result<Exit> {
     } else {
         Target::server(&args.delivery, |name| std::env::var_os(name))?
     };
+    let care = Care::of_send(args.canary, args.delivery.care)?;
     let list = List::resolve(args.list)?;
     let source = Source::open(&list)?;
     let choice = match args.journal {
@@ -59,6 +64,7 @@ pub(crate) fn run(args: SendArgs) -> Result<Exit> {
         list,
         target,
         delivery: args.delivery,
+        care,
         start,
     };
     job.run(source)
@@ -69,6 +75,7 @@ pub(crate) struct Job {
     pub(crate) list: List,
     pub(crate) target: Target,
     pub(crate) delivery: Delivery,
+    pub(crate) care: Care,
     pub(crate) start: Start,
 }
 
@@ -105,6 +112,8 @@ impl Job {
     /// # Errors
     /// What was found before anything was sent.
     pub(crate) fn run(self, source: Source) -> Result<Exit> {
+        let person = Person::at_terminal(self.list.file.is_none());
+        self.care.check(person.as_ref())?;
         let metadata = source.metadata.as_ref();
         let rejected = self.delivery.rejected.as_deref();
         let mut rejected = RecordsFile::create("--rejected", rejected, metadata, &[])?;
@@ -130,6 +139,11 @@ impl Job {
             passed_over,
         };
         let watch = Arc::new(Watch::new(progress, json, files, kill_at));
+        if let (Start::Again(journal, _), Some(_)) = (&self.start, self.care.canary) {
+            for reject in batchcast::journal::rejects(journal.path())? {
+                watch.notes().count_reject(&reject?.1.code);
+            }
+        }
 
         // The list has threads of its own: a worker has the connections only. A sandbox takes another.
         let workers = if matches!(self.target, Target::Sandbox) {
@@ -142,11 +156,16 @@ impl Job {
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
-        let ended = runtime.block_on(self.send(source, suppressed, &watch));
+        let ended = runtime.block_on(self.send(source, suppressed, &watch, person));
         // A thread may be reading from an input that gives nothing more: it is not waited for.
         runtime.shutdown_background();
         watch.progress.finish();
-        let ended = ended?;
+        let mut ended = ended?;
+        if let (Err(stopped), Some(kept)) = (&ended.result, &mut ended.kept)
+            && matches!(stopped.failure.kind(), FailureKind::Declined)
+        {
+            kept.resume += " --yes";
+        }
         if let Some(kept) = &ended.kept {
             watch.tell_late_rejects(&kept.path, &open)?;
         }
@@ -159,13 +178,15 @@ impl Job {
         source: Source,
         suppressed: NumberSet,
         watch: &Arc<Watch>,
+        person: Option<Person>,
     ) -> Result<Ended> {
         let saver = Arc::clone(watch);
         let stop =
             Stop::listen(move || saver.flush_if_free()).context("cannot listen for signals")?;
         let pauses = Pauses::of_env()?;
+        let asks = self.asks();
         let (client, server, sandbox) = connect(self.target, &pauses).await?;
-        let (list, delivery) = (self.list, self.delivery);
+        let (list, delivery, care) = (self.list, self.delivery, self.care);
         let mut reconciliation = pauses.reconciliation().policy(policy(delivery.in_doubt));
         if matches!(
             (&self.start, delivery.in_doubt),
@@ -182,6 +203,18 @@ impl Job {
                 return Ok(Ended { result, kept: None });
             }
         };
+        if let Some(person) = person.as_ref().filter(|_| asks) {
+            watch.progress.pause();
+            let wanted = tokio::select! {
+                wanted = is_wanted(&list, &screened, &server, care, person) => wanted?,
+                () = stop.clone().asked() => false,
+            };
+            watch.progress.go_on();
+            if !wanted {
+                let result = Err(interrupted_before_the_list());
+                return Ok(Ended { result, kept: None });
+            }
+        }
         let mut sender = Sender::new(client, list.envelope.clone())
             .limits(list.limits)
             .screen(screened.screen.clone())
@@ -205,10 +238,15 @@ impl Job {
         if let Some(pause) = delivery.linger {
             sender = sender.linger(pause);
         }
+        if let Some(messages) = care.canary {
+            let watch = Arc::clone(watch);
+            sender = sender.canary(messages, move |canary| care.decide(canary, person, watch));
+        }
 
         let start = self.start;
         let opened = tokio::task::spawn_blocking(move || {
-            open(source, &list, screened, &delivery, start, &server)
+            let canary = care.canary;
+            open(source, &list, screened, &delivery, start, &server, canary)
         });
         let mut kept = None;
         let result = tokio::select! {
@@ -240,6 +278,37 @@ impl Job {
     }
 }
 
+impl Job {
+    /// Whether somebody is to be asked before anything is sent.
+    const fn asks(&self) -> bool {
+        let is_new = !matches!(self.start, Start::Again(..));
+        let is_server = matches!(self.target, Target::Server { .. });
+        is_new && is_server && !self.care.yes
+    }
+}
+
+/// Shows what would be sent, and asks.
+async fn is_wanted(
+    list: &List,
+    screened: &Screened,
+    server: &str,
+    care: Care,
+    person: &Person,
+) -> Result<bool> {
+    let (counted, screen) = (list.clone(), screened.screen.clone());
+    let counted = tokio::task::spawn_blocking(move || plan::headline(&counted, screen));
+    let line = match counted.await?.context("cannot read the list")? {
+        Some(headline) => headline.line(),
+        None => "a list from standard input, which is not counted".to_owned(),
+    };
+    terminal::error(&format!("To {server}: {line}"));
+    if let Some(messages) = care.canary {
+        let messages = HumanCount(messages.get());
+        terminal::error(&format!("  {messages} of them first (--canary)"));
+    }
+    Ok(person.agrees("Send?").await)
+}
+
 /// Reads as much of the list as tells its format, and begins the journal, if there is to be one.
 fn open(
     source: Source,
@@ -248,6 +317,7 @@ fn open(
     delivery: &Delivery,
     start: Start,
     server: &str,
+    canary: Option<NonZeroU64>,
 ) -> Result<Opened<impl Read + Send + use<>>> {
     let (input, parser, common) = source.parse(list)?;
     let envelope = match &common {
@@ -267,7 +337,8 @@ fn open(
         }
         Start::New(plan) => {
             let screen = std::mem::take(&mut screened.recipe);
-            let recipe = Recipe::of(list, parser.format(), common.as_ref(), screen, server);
+            let mut recipe = Recipe::of(list, parser.format(), common.as_ref(), screen, server);
+            recipe.canary = canary;
             let header = Header::new(shape, recipe.clone().into_application()?);
             let journal = plan.begin(&header)?;
             screened.keep(journal.path())?;
@@ -354,9 +425,9 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
     let flushed = notes.flush();
     let exit = Exit::of_send(result, kept.is_some());
     if let Err(stopped) = result {
-        terminal::note(&format!("batchcast: stopped: {stopped}"));
+        terminal::error(&format!("batchcast: stopped: {stopped}"));
         if let Some(hint) = hint::of_failure(stopped.failure.kind()) {
-            terminal::note(&format!("hint: {hint}"));
+            terminal::error(&format!("hint: {hint}"));
         }
     }
     let written = if json {

@@ -55,7 +55,7 @@ pub(crate) fn quit_after(last: impl FnOnce() + Send + 'static) -> io::Result<()>
     std::thread::spawn(move || {
         runtime.block_on(signals.next());
         last();
-        terminal::note("batchcast: interrupted");
+        terminal::error("batchcast: interrupted");
         process::exit(Exit::Interrupted as i32);
     });
     Ok(())

@@ -1,15 +1,62 @@
-//! The two streams: stdout for results, stderr for everything else. All lines are cleaned here.
+//! The two streams: stdout for results, stderr for everything else. All lines are cleaned here, and a bar that is on
+//! the terminal gets out of their way.
 
-use std::io::{self, ErrorKind, Write};
+use std::env;
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::ProgressBar;
 
 use crate::clean;
+
+/// Set by the first flags that are read; before, everything is shown.
+static QUIET: OnceLock<bool> = OnceLock::new();
+/// The bar that is drawn now.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+const BOLD: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default();
+
+/// What lines begin with that are to be seen at once.
+const HEADS: [(&str, Style); 10] = [
+    ("Accepted:", GOOD),
+    ("Encoded:", GOOD),
+    ("Rejected:", WARNING),
+    ("Invalid:", WARNING),
+    ("Left in doubt:", WARNING),
+    ("Canary:", BOLD),
+    ("In doubt:", BAD),
+    ("Not sent:", BAD),
+    ("batchcast: error:", BAD),
+    ("hint:", HINT),
+];
+
+/// Shows no notes from now on.
+pub(crate) fn be_quiet(quiet: bool) {
+    let _ = QUIET.set(quiet);
+}
+
+/// Whether only results and errors are shown.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.get().copied().unwrap_or(false)
+}
+
+/// Whether somebody sees stderr as it comes: a terminal, and not the log of a CI.
+pub(crate) fn is_watched() -> bool {
+    let ci = env::var_os("CI").is_some_and(|ci| !ci.is_empty() && ci != "false" && ci != "0");
+    io::stderr().is_terminal() && !ci
+}
 
 /// Writes a line of results. That nobody reads them any more is no error.
 ///
 /// # Errors
 /// If stdout cannot be written for another reason, such as a full disk.
 pub(crate) fn result(line: &str) -> io::Result<()> {
-    put(&clean::line(line))
+    put(&painted(&clean::line(line)))
 }
 
 /// The same for a line of JSON.
@@ -21,9 +68,12 @@ pub(crate) fn json(line: &impl serde::Serialize) -> io::Result<()> {
 }
 
 fn put(line: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-    unless_broken(written)
+    aside(|| {
+        // Takes the colours out, where there are to be none.
+        let mut stdout = anstream::stdout().lock();
+        let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        unless_broken(written)
+    })
 }
 
 /// Takes a broken pipe for success.
@@ -34,7 +84,70 @@ pub(crate) fn unless_broken(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Writes a diagnostic line. If even that is impossible, there is nobody left to tell.
+/// Writes a diagnostic line, unless only errors are wanted.
 pub(crate) fn note(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", clean::line(line));
+    if !is_quiet() {
+        error(line);
+    }
+}
+
+/// Writes a line that must be seen. If even that is impossible, there is nobody left to tell.
+pub(crate) fn error(line: &str) {
+    let line = painted(&clean::line(line)).into_owned();
+    aside(|| {
+        let _ = writeln!(anstream::stderr().lock(), "{line}");
+    });
+}
+
+/// Writes the beginning of a line that somebody will end.
+pub(crate) fn prompt(text: &str) {
+    let text = clean::line(text).into_owned();
+    aside(|| {
+        let mut stderr = anstream::stderr().lock();
+        let _ = write!(stderr, "{BOLD}{text}{BOLD:#} ").and_then(|()| stderr.flush());
+    });
+}
+
+/// Keeps a bar out of the way of what is written meanwhile, perhaps to the same terminal.
+fn aside<T>(write: impl FnOnce() -> T) -> T {
+    // Not locked while it is written: what is written must not wait for another line.
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// This bar is on the terminal from now on, or none.
+pub(crate) fn show(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
+/// A line whose first words are in colour, if they are among those that are.
+fn painted(line: &str) -> std::borrow::Cow<'_, str> {
+    let head = HEADS.iter().find(|(head, _)| line.starts_with(head));
+    match head {
+        Some((head, style)) => format!("{style}{head}{style:#}{}", &line[head.len()..]).into(),
+        None => line.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_heads_are_painted() {
+        assert_eq!(painted("Not a head: x"), "Not a head: x");
+        assert_eq!(painted("  Accepted: x"), "  Accepted: x");
+        let line = painted("hint: --text");
+        assert_eq!(
+            anstream::adapter::strip_str(&line).to_string(),
+            "hint: --text"
+        );
+        assert!(
+            line.starts_with('\x1b') && line.ends_with(" --text"),
+            "{line:?}"
+        );
+    }
 }

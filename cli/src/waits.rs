@@ -126,7 +126,8 @@ mod tests {
     fn what_was_sent_before_is_summed_up() {
         let (mut waits, now) = (Waits::default(), Instant::now());
         for batch in 1..=2 {
-            assert_eq!(waits.line(&Event::Replayed { batch }, now), None);
+            let event = Event::Replayed { batch, messages: 1 };
+            assert_eq!(waits.line(&event, now), None);
         }
         let opened = Event::Opened {
             batch: 3,

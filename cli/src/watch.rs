@@ -1,5 +1,6 @@
 //! What happens during a send: written down where it was asked for, and shown.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,12 +15,12 @@ use crate::progress::{self, Progress};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine};
 use crate::report::{BatchLine, Samples};
 use crate::waits::Waits;
-use crate::{resume, terminal};
+use crate::{clean, resume, terminal};
 
 /// Takes the events of a send. They come from several threads.
 pub(crate) struct Watch {
     pub(crate) progress: Progress,
-    json: bool,
+    pub(crate) json: bool,
     notes: Mutex<Notes>,
     waits: Mutex<Waits>,
     kill_at: Option<KillAt>,
@@ -31,13 +32,28 @@ pub(crate) struct Notes {
     pub(crate) invalid: Option<RecordsFile>,
     pub(crate) passed_over: Option<RecordsFile>,
     pub(crate) samples: Samples,
+    /// How many messages were rejected, by the API's code.
+    pub(crate) reject_codes: BTreeMap<String, u64>,
     /// How many messages this process has seen accepted.
     pub(crate) sent: u64,
     /// Batches that were found in the server's list.
     found: Vec<u64>,
 }
 
+/// How many codes are told apart; the API has a few dozen.
+const MAX_CODES: usize = 100;
+
 impl Notes {
+    /// Counts a rejected message.
+    pub(crate) fn count_reject(&mut self, code: &str) {
+        let code = clean::short(code);
+        if let Some(number) = self.reject_codes.get_mut(&*code) {
+            *number += 1;
+        } else if self.reject_codes.len() < MAX_CODES {
+            self.reject_codes.insert(code.into_owned(), 1);
+        }
+    }
+
     /// Writes out what is buffered.
     ///
     /// # Errors
@@ -71,6 +87,7 @@ impl Watch {
             invalid: files.invalid,
             passed_over: files.passed_over,
             samples,
+            reject_codes: BTreeMap::new(),
             sent: 0,
             found: Vec::new(),
         });
@@ -111,15 +128,27 @@ impl Watch {
             Event::Rejected(reject) => {
                 let mut notes = self.notes();
                 notes.samples.rejected(reject);
+                notes.count_reject(&reject.error_code);
                 if let Some(file) = &mut notes.rejected {
                     file.write(&RejectedLine::of(reject))?;
                 }
             }
             Event::Accepted(receipt) => self.accepted(receipt)?,
+            Event::Canary {
+                batch,
+                status,
+                processed,
+                messages,
+            } => self
+                .progress
+                .canary(canary(*batch, *status, *processed, *messages)),
             _ => {
+                if let Event::Replayed { messages, .. } = event {
+                    self.progress.replayed(*messages);
+                }
                 let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(line) = waits.line(event, Instant::now()) {
-                    self.progress.note(&line);
+                    terminal::note(&format!("batchcast: {line}"));
                 }
             }
         }
@@ -150,8 +179,7 @@ impl Watch {
             receipt.id,
         ));
         if self.json {
-            self.progress
-                .aside(|| terminal::json(&BatchLine::of(receipt)))?;
+            terminal::json(&BatchLine::of(receipt))?;
         }
         Ok(())
     }
@@ -184,5 +212,18 @@ impl Watch {
         if let Ok(mut notes) = self.notes.try_lock() {
             let _ = notes.flush();
         }
+    }
+}
+
+/// What the API says of a canary that is waited for.
+fn canary(batch: u64, status: Option<&str>, processed: Option<u64>, messages: u64) -> String {
+    let status = status.map_or("not known yet".into(), clean::sentence);
+    match processed {
+        Some(processed) => format!(
+            "canary batch {batch}: {status}, {} of {}",
+            HumanCount(processed),
+            HumanCount(messages)
+        ),
+        None => format!("canary batch {batch}: {status}"),
     }
 }

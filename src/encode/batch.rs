@@ -328,6 +328,8 @@ impl BatchEncoder {
     pub(super) fn set_limits(&mut self, limits: Limits) {
         self.max_bytes = limits.max_bytes();
         self.max_messages = limits.max_messages().map_or(u64::MAX, Into::into);
+        // The next entry is looked at, and from then on the new limits are watched.
+        self.unremarkable = 0;
     }
 
     /// Closes the batch. `None` if no message is in it: there is nothing to send then.

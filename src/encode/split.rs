@@ -155,3 +155,40 @@ impl Splitter {
         self.batch.close()
     }
 }
+
+#[cfg(all(test, feature = "send"))]
+mod tests {
+    use super::*;
+    use crate::{PhoneNumber, Text};
+
+    /// The batch that is closed first, if the limits change behind `open` messages.
+    fn first_batch(open: usize, limits: Limits) -> crate::encode::Batch {
+        let from = PhoneNumber::parse("+16505550100").unwrap();
+        let envelope = Envelope::new(from).with_text(Text::new("Hi").unwrap());
+        let mut splitter = Splitter::new(&envelope, Limits::default()).unwrap();
+        for pushed in 0.. {
+            if pushed == open {
+                splitter.set_limits(limits);
+            }
+            let push = splitter.push(&Message::new(from)).unwrap();
+            if let Push::Batch(closed) = push {
+                return closed.batch;
+            }
+        }
+        unreachable!("there is a limit")
+    }
+
+    #[test]
+    fn other_limits_count_from_the_next_message_on() {
+        for open in 0..20 {
+            let most = Limits::default().with_max_messages(20.try_into().unwrap());
+            let batch = first_batch(open, most);
+            assert_eq!(batch.messages, 20, "{open}");
+            // Just so many bytes, and one byte less.
+            for (bytes, messages) in [(batch.bytes, 20), (batch.bytes - 1, 19)] {
+                let most = Limits::default().with_max_bytes(bytes);
+                assert_eq!(first_batch(open, most).messages, messages, "{open}");
+            }
+        }
+    }
+}

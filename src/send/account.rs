@@ -89,6 +89,11 @@ impl Account {
         }
     }
 
+    /// Whether the run does not go on.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// The first failure is the reason, but for an interruption, which may follow from another.
     pub(super) fn fail(&mut self, number: Option<u64>, failure: Failure) {
         let is_interruption =

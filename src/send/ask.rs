@@ -1,4 +1,4 @@
-//! Asking the API for a page of a list, and again if that fails in passing.
+//! Asking the API for something, such as a page of a list, and again if that fails in passing.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -52,11 +52,29 @@ pub(super) async fn page<T: DeserializeOwned>(
     let mut query = asked.query.to_vec();
     query.push(("perPage", &page_size));
     query.extend(asked.page.map(|token| ("pageToken", token)));
-    let mut policy = Policy::new(retry);
+    let (path, query) = (asked.path, &query);
+    ask(client, Question { path, query, retry }, waiting).await
+}
+
+/// What is asked for, be it a page or not, and how often.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question<'q> {
+    pub(super) path: &'q str,
+    pub(super) query: &'q [(&'q str, &'q str)],
+    pub(super) retry: Retry,
+}
+
+/// Asks, and again if that fails in passing.
+pub(super) async fn ask<T: DeserializeOwned>(
+    client: &Client,
+    question: Question<'_>,
+    waiting: Waiting<'_>,
+) -> Result<T, Failure> {
+    let mut policy = Policy::new(question.retry);
     loop {
-        let (failure, bearer) = match client.get(asked.path, &query, waiting).await {
+        let (failure, bearer) = match client.get(question.path, question.query, waiting).await {
             Ok(answer) => match response::read_json(answer, client.timeouts().response).await {
-                Ok(page) => return Ok(page),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => (failure, None),
             },
             Err(failed) => failed,

@@ -127,6 +127,7 @@ impl Authorizer {
                     waiting(pause);
                     tokio::time::sleep(pause).await;
                 };
+                tracing::debug!("there is a new access token");
                 Ok(token.insert(fresh).header.clone())
             }
         }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, redirect, retry};
@@ -199,7 +199,7 @@ impl Client {
 }
 
 /// Who is told that a request has to wait, for what, and how long.
-pub(super) type Waiting<'a> = &'a (dyn Fn(WaitingFor, Duration) + Send + Sync);
+pub(crate) type Waiting<'a> = &'a (dyn Fn(WaitingFor, Duration) + Send + Sync);
 
 /// What a sender waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,6 +213,8 @@ pub enum WaitingFor {
     Retry,
     /// A batch in doubt to appear in the API's list of batches.
     Doubt,
+    /// A batch of the [canary](super::Sender::canary) to be completed.
+    Completion,
 }
 
 /// A request for a batch, whose body is to be written.
@@ -381,8 +383,17 @@ impl Http {
     ) -> impl Future<Output = Answer> + Send + use<> {
         let (pacer, clock) = (Arc::clone(&self.pacer), Arc::clone(&self.clock));
         async move {
+            let began = Instant::now();
             let response = request.send().await?;
             let headers = response.headers();
+            // Not the query: it may hold a number.
+            tracing::debug!(
+                path = response.url().path(),
+                status = response.status().as_u16(),
+                request = response::request_id(headers),
+                elapsed = ?began.elapsed(),
+                "answered"
+            );
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 pacer.penalty(response::retry_after(headers).unwrap_or(DEFAULT_PENALTY));
             }

@@ -13,6 +13,7 @@ use crate::send::client::WaitingFor;
 use crate::send::events::Tap;
 use crate::send::outcome::{Failure, FailureKind, Receipt, Reject};
 use crate::send::policy::DoubtPolicy;
+use crate::send::trace;
 
 /// What a sender tells while it works.
 #[derive(Debug)]
@@ -97,6 +98,20 @@ pub enum Event<'a> {
     Replayed {
         /// The batch's number in the run, from 1.
         batch: u64,
+        /// How many messages are in it.
+        messages: u64,
+    },
+    /// The canary is waited for, and this is what the API says of one of its batches
+    /// ([`Sender::canary`](super::Sender::canary)).
+    Canary {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+        /// Its status in the API's words; `None` if the API does not know the batch yet, or does not say.
+        status: Option<&'a str>,
+        /// How many of its messages are processed, if the API says so.
+        processed: Option<u64>,
+        /// How many messages were sent.
+        messages: u64,
     },
 }
 
@@ -152,6 +167,7 @@ impl Handler {
     }
 
     pub(super) fn call(&self, event: Event<'_>) -> Result<(), Failure> {
+        trace::event(&event);
         if let Some(tap) = &self.tap {
             tap.put(&event);
         }

@@ -102,6 +102,19 @@ pub enum OwnedEvent {
     Replayed {
         /// The batch's number in the run, from 1.
         batch: u64,
+        /// How many messages are in it.
+        messages: u64,
+    },
+    /// The canary is waited for, and this is what the API says of one of its batches.
+    Canary {
+        /// The batch's number in the run, from 1.
+        batch: u64,
+        /// Its status in the API's words; `None` if the API does not know the batch yet, or does not say.
+        status: Option<String>,
+        /// How many of its messages are processed, if the API says so.
+        processed: Option<u64>,
+        /// How many messages were sent.
+        messages: u64,
     },
 }
 
@@ -168,7 +181,18 @@ impl OwnedEvent {
                 max_bytes,
                 parts,
             },
-            Event::Replayed { batch } => Self::Replayed { batch },
+            Event::Replayed { batch, messages } => Self::Replayed { batch, messages },
+            Event::Canary {
+                batch,
+                status,
+                processed,
+                messages,
+            } => Self::Canary {
+                batch,
+                status: status.map(str::to_owned),
+                processed,
+                messages,
+            },
         }
     }
 }

@@ -42,6 +42,7 @@ mod account;
 mod ask;
 mod auth;
 mod blocking;
+mod canary;
 mod client;
 mod clock;
 mod coverage;
@@ -61,16 +62,19 @@ mod resplit;
 mod response;
 mod run;
 mod source;
+mod trace;
 mod upload;
 
 use std::fmt;
 use std::io::{self, Read};
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::time::Duration;
 
 use futures::Stream;
 
 pub use self::auth::Credentials;
+pub use self::canary::{Approval, Canary};
 pub use self::client::{Client, ClientBuilder, ClientError, DEFAULT_BASE_URL, WaitingFor};
 use self::event::Handler;
 pub use self::event::{Event, Progress};
@@ -133,6 +137,7 @@ pub struct Sender {
     retry: Retry,
     reconciliation: Reconciliation,
     pauses: Pauses,
+    canary: Option<canary::Wanted>,
 }
 
 /// What to do about a record that cannot be sent.
@@ -167,6 +172,7 @@ impl Sender {
                 keep_alive: KEEP_ALIVE,
                 linger: None,
             },
+            canary: None,
         }
     }
 
@@ -256,6 +262,24 @@ impl Sender {
     /// part of the batches that were sent.
     pub fn screen(mut self, screen: Screen) -> Self {
         self.screen = Some(screen).filter(|screen| !screen.is_idle());
+        self
+    }
+
+    /// Sends the first `messages` ahead, in a batch of their own (or in several, if the limits want it), waits until
+    /// the API has completed it, and asks `approve`. Until it answers, nothing of the rest leaves; the API is asked
+    /// as often as [`Reconciliation::grace`] says. If the list ends with the canary, nobody is asked.
+    ///
+    /// In a run that is [resumed](Self::resume), what an earlier process has sent counts: if that was no more than
+    /// the canary, it is waited for, and `approve` is asked again.
+    pub fn canary<F>(
+        mut self,
+        messages: NonZeroU64,
+        approve: impl FnOnce(Canary) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Approval> + Send + 'static,
+    {
+        self.canary = Some(canary::Wanted::new(messages, approve));
         self
     }
 

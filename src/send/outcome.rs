@@ -255,6 +255,9 @@ pub enum FailureKind {
         /// Why the list does not tell.
         why: String,
     },
+    /// Whoever was asked behind the [canary](super::Sender::canary) does not want the rest to be sent.
+    #[error("stopped behind the canary: the rest is not sent")]
+    Declined,
     /// Nothing moved for too long.
     #[error("{step}: nothing happened for {} s", limit.as_secs_f32())]
     Timeout {

@@ -158,6 +158,7 @@ impl Policy {
             | FailureKind::Spool(_)
             | FailureKind::Unseen
             | FailureKind::Unclear { .. }
+            | FailureKind::Declined
             | FailureKind::Changed(_) => Action::Stop,
         }
     }
@@ -217,6 +218,7 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         | FailureKind::Interrupted
         | FailureKind::Unseen
         | FailureKind::Unclear { .. }
+        | FailureKind::Declined
         | FailureKind::Spool(_)
         | FailureKind::Journal(_) => true,
         FailureKind::Input(_)

@@ -10,6 +10,7 @@
 //! what it has, and a recipient that was written to a pipe is not kept back by the next that was not.
 
 use std::io::Read;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{
@@ -49,7 +50,7 @@ pub(super) enum Part {
     /// The last bytes of a batch's body, and what it was.
     End(Opened, Box<End>),
     /// A batch that an earlier process has settled, encoded again, and found to be the same.
-    Settled(Opened, Box<Batch>, Progress),
+    Settled(Opened, Box<Settled>),
     /// The input has ended, and all of it was handed on.
     Finished,
     /// The input cannot be gone on with.
@@ -73,6 +74,17 @@ pub(super) struct End {
     pub(super) closed: ClosedBatch,
     pub(super) origins: Origins,
     pub(super) progress: Progress,
+    /// The canary ends with it: what follows has to wait.
+    pub(super) ends_canary: bool,
+}
+
+/// A batch of an earlier process.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) batch: Batch,
+    pub(super) progress: Progress,
+    /// The canary ends with it: what follows has to wait.
+    pub(super) ends_canary: bool,
 }
 
 /// What the tasks of a sender tell its encoder.
@@ -112,6 +124,8 @@ pub(super) struct Feed {
     open: Option<Opened>,
     /// Bytes of the open batch were handed on.
     has_begun: bool,
+    /// How many messages of the canary are not in a closed batch yet.
+    canary_left: u64,
     next_place: u64,
     progress: Progress,
 }
@@ -141,6 +155,7 @@ impl Feed {
             replaying: None,
             open: None,
             has_begun: false,
+            canary_left: 0,
             next_place: 0,
             progress: Progress::default(),
         }
@@ -185,6 +200,12 @@ impl Feed {
     #[inline]
     fn is_done(&self) -> bool {
         self.screen.as_ref().is_some_and(Screen::is_done)
+    }
+
+    /// So many messages go ahead, in batches of their own.
+    pub(super) fn canary(mut self, messages: NonZeroU64) -> Self {
+        self.canary_left = messages.get();
+        self
     }
 
     /// What has to be handed on before the message of `record` can be taken; to be asked until there is nothing.
@@ -235,11 +256,23 @@ impl Feed {
         closed.batch.number = planned.batch.number;
         self.origins = Origins::default();
         self.has_begun = false;
+        let ends_canary = self.ends_canary(closed.batch.messages);
         Ok(self.open.take().map(|opened| {
             self.progress.batch = opened.number;
             self.progress.bytes += closed.batch.bytes;
-            Part::Settled(opened, Box::new(closed.batch), self.progress)
+            let settled = Settled {
+                batch: closed.batch,
+                progress: self.progress,
+                ends_canary,
+            };
+            Part::Settled(opened, Box::new(settled))
         }))
+    }
+
+    /// Counts the messages of a batch that is closed; whether the canary ends with it.
+    fn ends_canary(&mut self, messages: u64) -> bool {
+        let left = self.canary_left.saturating_sub(messages);
+        std::mem::replace(&mut self.canary_left, left) > 0 && left == 0
     }
 
     /// Takes a message; an error is the message's own, and it is in no batch then.
@@ -280,8 +313,12 @@ impl Feed {
         if self.replaying.is_none() {
             let learned = self.signals.max_bytes.load(Ordering::Relaxed);
             let max_bytes = self.limits.max_bytes().min(learned);
-            self.splitter
-                .set_limits(self.limits.with_max_bytes(max_bytes));
+            let mut limits = self.limits.with_max_bytes(max_bytes);
+            if let Some(left) = NonZeroU64::new(self.canary_left) {
+                let most = limits.max_messages().map_or(left, |most| most.min(left));
+                limits = limits.with_max_messages(most);
+            }
+            self.splitter.set_limits(limits);
         }
     }
 
@@ -339,6 +376,7 @@ impl Feed {
         self.progress.batch = opened.number;
         self.progress.bytes += (closed.rest.len() + closed.tail.len()) as u64;
         let end = End {
+            ends_canary: self.ends_canary(closed.batch.messages),
             closed,
             origins: std::mem::take(&mut self.origins),
             progress: self.progress,
@@ -382,6 +420,8 @@ impl Feed {
 
     /// What has to be handed on at the end of the input, until there is nothing.
     fn finish(&mut self) -> Result<Option<Part>, Failure> {
+        // Behind a canary with which the input ends nothing has to wait.
+        self.canary_left = 0;
         self.check_invalid(MaxInvalid::is_exceeded_at_end)?;
         if self.replaying.is_some() {
             return self.end_of_replayed();

@@ -77,6 +77,10 @@ impl Reconciliation {
     pub(super) const fn if_unclear(&self) -> DoubtPolicy {
         self.unclear
     }
+
+    pub(super) const fn interval(&self) -> Duration {
+        self.interval
+    }
 }
 
 impl Default for Reconciliation {
@@ -409,7 +413,7 @@ impl<'de> serde::de::DeserializeSeed<'de> for &mut BodyVisitor<'_> {
     }
 }
 
-/// Asks for a page, and again if that fails in passing.
+/// Asks for a page for the batch's sake.
 async fn ask<T: DeserializeOwned>(
     shared: &Shared,
     sought: &Sought<'_>,

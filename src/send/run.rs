@@ -15,6 +15,7 @@ use crate::input::Parser;
 use crate::journal::{BatchState, Entry, Journal, Shape, State};
 use crate::message::Message;
 use crate::send::account::Account;
+use crate::send::canary::Flight;
 use crate::send::coverage::Place;
 use crate::send::delivery::{Delivered, Shared, deliver};
 use crate::send::events::EndOfEvents;
@@ -38,6 +39,8 @@ pub(super) struct Run {
     stop: JoinSet<()>,
     /// What the journal says of batches that an earlier process held, by their numbers.
     held: HashMap<u64, BatchState>,
+    /// Until it is approved.
+    canary: Option<Flight>,
     account: Account,
     started: Instant,
     _events: EndOfEvents,
@@ -91,7 +94,7 @@ impl Run {
             next_number: AtomicU64::new(last_number.unwrap_or(0) + 1),
             max_bytes: AtomicU64::new(state.and_then(|state| state.max_bytes).unwrap_or(u64::MAX)),
         });
-        let feed = Feed::new(
+        let mut feed = Feed::new(
             splitter,
             sender.limits,
             sender.on_invalid,
@@ -101,6 +104,13 @@ impl Run {
             state.map(Replay::of).unwrap_or_default(),
         )
         .screened(sender.screen, sender.max_invalid);
+        // Nothing is sent behind a canary that is not approved, so more than a canary was.
+        let held = state.into_iter().flat_map(State::held);
+        let held = held.fold(0_u64, |sum, held| sum.saturating_add(held.batch.messages));
+        let canary = sender.canary.filter(|wanted| held <= wanted.messages.get());
+        if let Some(wanted) = &canary {
+            feed = feed.canary(wanted.messages);
+        }
 
         let dialect = sender.envelope.dialect();
         let mut head = Vec::new();
@@ -145,6 +155,7 @@ impl Run {
             doubts: 0,
             stop: waiting_for_stop,
             held: held.map(|held| (held.batch.number, held)).collect(),
+            canary: canary.map(Flight::new),
             account: Account::default(),
             started,
         };
@@ -221,9 +232,18 @@ impl Run {
                         let lookup = end.origins.lookup();
                         feeder.end(end.closed.batch, end.closed.tail, lookup, end.progress);
                     }
-                    written
+                    match written {
+                        Ok(()) if end.ends_canary => self.approved().await,
+                        written => written,
+                    }
                 }
-                Part::Settled(opened, batch, progress) => self.replayed(opened, *batch, progress),
+                Part::Settled(opened, settled) => {
+                    let ends_canary = settled.ends_canary;
+                    match self.replayed(opened, settled.batch, settled.progress) {
+                        Ok(()) if ends_canary => self.approved().await,
+                        replayed => replayed,
+                    }
+                }
                 Part::Finished => return Ended::Finished,
                 Part::Failed(failure) => return Ended::Failed(failure),
             };
@@ -263,6 +283,21 @@ impl Run {
         Ok(())
     }
 
+    /// Waits for all that is on its way, the canary's last batch, and until the canary is approved.
+    async fn approved(&mut self) -> Result<(), Failure> {
+        while let Some(delivered) = self.lanes.join_next().await {
+            self.delivered(delivered);
+        }
+        if self.account.has_failed() {
+            // It is the reason, whatever is said here.
+            return Err(FailureKind::Interrupted.into());
+        }
+        match self.canary.take() {
+            Some(flight) => flight.land(&self.shared).await,
+            None => Ok(()),
+        }
+    }
+
     /// Waits until another batch may be on its way. What is in doubt is settled first.
     async fn permit(&mut self, is_in_doubt: bool) -> OwnedSemaphorePermit {
         loop {
@@ -286,11 +321,16 @@ impl Run {
         progress: Progress,
     ) -> Result<(), Failure> {
         let place = Place::whole(opened.place);
+        let messages = batch.messages;
         if let Some(held) = self.held.remove(&opened.number) {
             self.account.add_held(place, &batch, &held.status);
+            if let Some(canary) = &mut self.canary {
+                canary.held(&held);
+            }
         }
         let batch = opened.number;
-        self.shared.handler.call(Event::Replayed { batch })?;
+        let handler = &self.shared.handler;
+        handler.call(Event::Replayed { batch, messages })?;
         self.shared.tell(progress)
     }
 
@@ -310,6 +350,12 @@ impl Run {
             };
             self.held.remove(&delivered.number);
             self.account.add(part.place, &batch, part.fate);
+            if let Some(canary) = &mut self.canary {
+                match &part.receipt {
+                    Some(receipt) => canary.accepted(receipt),
+                    None => canary.left(batch.messages),
+                }
+            }
             if let Some(receipt) = part.receipt {
                 self.account.add_receipt(&receipt);
             }

@@ -4,6 +4,7 @@
 
 #![cfg(feature = "send")]
 
+mod canary;
 mod cut;
 mod disk;
 mod doubt;

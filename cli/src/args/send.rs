@@ -1,12 +1,14 @@
 //! The flags of `send` and of `resume`.
 
 use std::ffi::OsString;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::{EnvelopeArgs, ListArgs, OnInvalidArg, ScreenAgainArgs};
+use super::{CareArgs, EnvelopeArgs, ListArgs, OnInvalidArg, ScreenAgainArgs};
+use crate::quantity::time;
 
 pub(super) const SEND_EXAMPLES: &str = "\
 Credentials come from the environment only:
@@ -18,6 +20,15 @@ The journal says what was sent, on disk, before and after each batch. Whatever e
 otherwise; for standard input, and where FILE's directory cannot be written to, it is in
 $XDG_STATE_HOME/batchcast (~/.local/state/batchcast). It holds no texts and no numbers. A send to
 --sandbox has none unless --journal asks for it.
+
+On a terminal it shows how many recipients the list has, and asks before anything is sent, unless --yes.
+Elsewhere (in a script, by cron, or where CI is set) nobody is asked.
+
+--canary N sends the first N messages as a batch of their own, waits until the API has completed it,
+shows what was rejected and what could not be delivered, by code, and asks whether to go on. Unasked:
+with --yes it goes on if nothing has failed, with --max-failed if no more has failed; else it stops
+(exit code 4). 'batchcast resume' then goes on with the rest, once it is told to: asked on a terminal, by
+--yes elsewhere. If the list has no more than N, nothing is left to ask about.
 
 Examples:
   A number a line, one text for all:
@@ -35,6 +46,8 @@ Examples:
     batchcast send people.csv --region US --from +16505550100 --text 'Hello Team'
   A compressed list, gzip or zstd by its content, also from a pipe:
     batchcast send people.csv.gz --from +16505550100 --text 'Hello Team'
+  A hundred first, then all others if no more than five of them have failed:
+    batchcast send people.csv --from +16505550100 --canary 100 --max-failed 5% --yes
   Without an account, nobody gets a message:
     batchcast send numbers.txt --from +16505550100 --text 'Hello Team' --sandbox
 
@@ -46,6 +59,8 @@ The sender and the text are not in the journal: they have to be given again, and
 came from standard input. Another sender, text, list or server than before is refused. Format, fields,
 limits and who is passed over come from the journal; lists of suppressed numbers are read again from where
 they were, and have to be the same: who was passed over is no part of what was sent. Batches that were in doubt are looked for in the server's list first.
+Behind a canary that nobody has approved, --yes goes on with the rest, whatever has failed; --max-failed
+looks at it first.
 
 --invalid has all invalid records of the list, also those that were found before. --rejected has all
 rejected recipients; those of batches that were accepted before come from the journal, with record,
@@ -72,6 +87,10 @@ pub(crate) struct SendArgs {
     /// Send to a sandbox in this process, without an account: nobody gets a message
     #[arg(long, conflicts_with = "base_url")]
     pub(crate) sandbox: bool,
+
+    /// Send the first N messages ahead, show what became of them, and ask before the rest goes
+    #[arg(long, value_name = "N")]
+    pub(crate) canary: Option<NonZeroU64>,
 
     /// Where to write down what was sent, to resume from [default: FILE.batchcast]
     #[arg(long, value_name = "PATH", conflicts_with = "no_journal")]
@@ -147,8 +166,11 @@ pub(crate) struct Delivery {
     pub(crate) spool: Option<SpoolArg>,
 
     /// Close a batch when the list pauses for so long, such as 30s, instead of keeping it open
-    #[arg(long, value_name = "TIME", value_parser = batchcast_sandbox::fault::parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) linger: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) care: CareArgs,
 
     /// Write JSON to standard output: a line for each batch, then one for the summary
     #[arg(long)]

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use batchcast_sandbox::fault::{FaultRule, parse_time};
+use batchcast_sandbox::fault::FaultRule;
 use batchcast_sandbox::{
     BatchSize, DEFAULT_MAX_BODY_BYTES, Malformed, OptOut, RateLimit, RejectRule, RetryAfter,
     Sandbox, SandboxBuilder, UtcOffset,
 };
 use clap::ValueEnum;
 
-use crate::args::size;
 use crate::fail::Usage;
+use crate::quantity::{size, time};
 
 #[derive(clap::Args)]
 pub(crate) struct SandboxArgs {
@@ -51,11 +51,11 @@ pub(crate) struct SandboxArgs {
     rate_limit: Option<NonZeroU32>,
 
     /// The window, such as 500ms, 2s or 1m
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
     rate_window: Duration,
 
     /// How long no request may come behind a 429, in whole seconds [default: the window]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     penalty: Option<Duration>,
 
     /// How a 429 says it

@@ -158,7 +158,7 @@ fn wrong_flags_say_what_is_expected() {
     for (flag, value, expected) in [
         ("--fault", "batch: explode", "where reset, close, stall"),
         ("--fault", "batch 0: expire", "a number from 1"),
-        ("--rate-window", "2h", "200ms, 2s or 1m"),
+        ("--rate-window", "soon", "500ms, 30s, 2m or 1h30m"),
         ("--utc-offset", "5:30", "+05:30"),
         ("--fraction-digits", "10", "0..=9"),
         ("--auth-rate-limit", "3", "--rate-limit"),

@@ -47,6 +47,11 @@ pub(crate) struct Run {
 pub(crate) fn batchcast(arguments: &str) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_batchcast"));
     command.args(arguments.split_whitespace());
+    Run::of(command)
+}
+
+/// This program, with an empty environment as far as ours goes.
+fn run(mut command: Command) -> Run {
     for (name, _) in std::env::vars_os() {
         let ours = name
             .to_str()
@@ -59,6 +64,14 @@ pub(crate) fn batchcast(arguments: &str) -> Run {
         "XDG_STATE_HOME",
         concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
     );
+    // Nobody's own profiles.
+    command.env(
+        "XDG_CONFIG_HOME",
+        concat!(env!("CARGO_TARGET_TMPDIR"), "/config"),
+    );
+    for colours in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(colours);
+    }
     command.env("BATCHCAST_TEST_PAUSES", PAUSES);
     let (stdin, private) = (Vec::new(), Vec::new());
     Run {
@@ -69,6 +82,15 @@ pub(crate) fn batchcast(arguments: &str) -> Run {
 }
 
 impl Run {
+    /// A run of this, which may run ours.
+    pub(crate) fn of(command: Command) -> Self {
+        run(command)
+    }
+
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.command.arg(argument);
         self

@@ -1,0 +1,353 @@
+//! The configuration file: what does not change from send to send, under names.
+//!
+//! A profile stands for flags that were not typed. What it says is handed to the parser of the command line as
+//! defaults: so the command line goes before the environment, that before the profile, and that before what the
+//! program does by itself; and a value is checked as if it had been typed.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::Command;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+
+use crate::fail::Usage;
+
+/// What the flags' values are named in the file; each is what a flag of that name takes.
+const KEYS: &str = "from, base_url, ca_bundle, format, to_field, text_field, region, max_bytes, max_messages, \
+                    on_invalid, max_invalid, in_flight, in_doubt, linger, spool, canary, max_failed, suppress, \
+                    price, rate";
+
+/// A profile that is applied.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    settings: Vec<(&'static str, String)>,
+    /// Where it comes from, for people.
+    pub(crate) origin: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    default: Option<Settings>,
+    #[serde(default)]
+    profile: BTreeMap<String, Settings>,
+}
+
+macro_rules! settings {
+    ($($key:ident),+ $(,)?) => {
+        #[derive(Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Settings {
+            $($key: Option<Word>,)+
+            // Not flags: they are here to be refused by name.
+            #[serde(alias = "token")]
+            access_token: Option<Refused>,
+            #[serde(alias = "app_client_id", alias = "rc_app_client_id")]
+            client_id: Option<Refused>,
+            #[serde(alias = "app_client_secret", alias = "rc_app_client_secret", alias = "secret", alias = "password")]
+            client_secret: Option<Refused>,
+            #[serde(alias = "user_jwt", alias = "rc_user_jwt")]
+            jwt: Option<Refused>,
+        }
+
+        impl Settings {
+            /// As the ids of flags, and their values.
+            fn into_flags(self) -> impl Iterator<Item = (&'static str, String)> {
+                let _refused = (self.access_token, self.client_id, self.client_secret, self.jwt);
+                [$((stringify!($key), self.$key)),+]
+                    .into_iter()
+                    .filter_map(|(key, word)| Some((key, word?.0)))
+            }
+        }
+    };
+}
+
+settings!(
+    from,
+    base_url,
+    ca_bundle,
+    format,
+    to_field,
+    text_field,
+    region,
+    max_bytes,
+    max_messages,
+    on_invalid,
+    max_invalid,
+    in_flight,
+    in_doubt,
+    linger,
+    spool,
+    canary,
+    max_failed,
+    suppress,
+    price,
+    rate,
+);
+
+/// A value, be it a string or a number.
+struct Word(String);
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(WordVisitor)
+    }
+}
+
+struct WordVisitor;
+
+impl Visitor<'_> for WordVisitor {
+    type Value = Word;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or a number")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Word, E> {
+        Ok(Word(text.to_owned()))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Word, E> {
+        Ok(Word(number.to_string()))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Word, E> {
+        Ok(Word(number.to_string()))
+    }
+}
+
+/// What does not belong into a file.
+struct Refused;
+
+impl<'de> Deserialize<'de> for Refused {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(D::Error::custom(
+            "credentials do not belong in this file, which is copied and shared: set RC_ACCESS_TOKEN, or \
+             RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT, in the environment",
+        ))
+    }
+}
+
+impl Profile {
+    /// The profile of this name, on top of the default one; or that alone. `None` if there is none.
+    ///
+    /// # Errors
+    /// If the file is not what it should be, or does not have the profile.
+    pub(crate) fn load(name: Option<&str>) -> Result<Option<Self>> {
+        let path =
+            directory(|name| env::var_os(name)).map(|directory| directory.join("config.toml"));
+        let Some(path) = path else {
+            return match name {
+                Some(_) => Err(Usage::error(
+                    "--profile: there is no place for a configuration file: set HOME or XDG_CONFIG_HOME",
+                )),
+                None => Ok(None),
+            };
+        };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return match name {
+                    Some(name) => Err(Usage::error(format!(
+                        "--profile {name}: there is no file {}",
+                        path.display()
+                    ))),
+                    None => Ok(None),
+                };
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        Self::of(&text, name, &path)
+    }
+
+    fn of(text: &str, name: Option<&str>, path: &Path) -> Result<Option<Self>> {
+        let file: ConfigFile =
+            toml::from_str(text).map_err(|error| Usage::error(told(&error, text, path)))?;
+        let ConfigFile {
+            default,
+            mut profile,
+        } = file;
+        let named = match name {
+            None => None,
+            Some(name) => {
+                let known: Vec<_> = profile.keys().cloned().collect();
+                let named = profile.remove(name).ok_or_else(|| {
+                    let known = match known.as_slice() {
+                        [] => "it has none".to_owned(),
+                        known => format!("it has {}", known.join(", ")),
+                    };
+                    Usage::error(format!(
+                        "--profile {name}: {} has no [profile.{name}]; {known}",
+                        path.display()
+                    ))
+                })?;
+                Some(named)
+            }
+        };
+        let origin = match name {
+            Some(name) => format!("[profile.{name}] of {}", path.display()),
+            None => format!("[default] of {}", path.display()),
+        };
+        let mut settings: Vec<_> = default.into_iter().flat_map(Settings::into_flags).collect();
+        for (key, value) in named.into_iter().flat_map(Settings::into_flags) {
+            settings.retain(|(before, _)| *before != key);
+            settings.push((key, value));
+        }
+        Ok((!settings.is_empty()).then_some(Self { settings, origin }))
+    }
+
+    /// Whether a flag has this value from the profile.
+    pub(crate) fn says(&self, value: &str) -> bool {
+        self.settings.iter().any(|(_, said)| said == value)
+    }
+
+    /// The commands, with what the profile says as the flags' defaults.
+    pub(crate) fn apply(&self, mut command: Command) -> Command {
+        let names: Vec<_> = command
+            .get_subcommands()
+            .map(|sub| sub.get_name().to_owned())
+            .collect();
+        for name in names {
+            command = command.mut_subcommand(name, |mut sub| {
+                for (key, value) in &self.settings {
+                    let has_it = sub.get_arguments().any(|arg| arg.get_id() == key);
+                    if has_it && !is_in_environment(key) {
+                        let value = value.clone();
+                        // It may be a number that not everybody is to see.
+                        sub = sub.mut_arg(*key, |arg| {
+                            arg.required(false)
+                                .default_value(value)
+                                .hide_default_value(true)
+                        });
+                    }
+                }
+                sub
+            });
+        }
+        command
+    }
+}
+
+/// Whether the environment says what the flag would, where that is not for the parser to know.
+fn is_in_environment(key: &str) -> bool {
+    key == "base_url" && env::var_os("RC_SERVER_URL").is_some_and(|url| !url.is_empty())
+}
+
+/// What is wrong, and where. Never the line itself: a secret may stand there.
+fn told(error: &toml::de::Error, text: &str, path: &Path) -> String {
+    let message = error.message();
+    let message = match message.split_once(", expected one of") {
+        // That list has also what is refused.
+        Some((unknown, _)) if message.contains("from") => format!("{unknown}; there are {KEYS}"),
+        _ => message.to_owned(),
+    };
+    let line = error.span().map(|span| {
+        let before = text.as_bytes().get(..span.start).unwrap_or_default();
+        1 + before.iter().filter(|&&byte| byte == b'\n').count()
+    });
+    match line {
+        Some(line) => format!("line {line} of {}: {message}", path.display()),
+        None => format!("{}: {message}", path.display()),
+    }
+}
+
+/// Where programs look for how they are to be (XDG base directories).
+fn directory(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let directory = |name| {
+        env(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let config = directory("XDG_CONFIG_HOME")
+        .or_else(|| directory("HOME").map(|home| home.join(".config")))
+        .or_else(|| directory("APPDATA"))?;
+    Some(config.join("batchcast"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str, name: Option<&str>) -> Result<Vec<(&'static str, String)>> {
+        let profile = Profile::of(text, name, Path::new("config.toml"))?;
+        Ok(profile.map_or_else(Vec::new, |profile| profile.settings))
+    }
+
+    #[test]
+    fn a_profile_is_laid_over_the_default() {
+        let text = "[default]\nfrom = \"+16505550100\"\nin_flight = 2\n[profile.shop]\nin_flight = 4\nlinger = \"2m\"";
+        let default = settings(text, None).unwrap();
+        assert_eq!(
+            default,
+            [("from", "+16505550100".into()), ("in_flight", "2".into())]
+        );
+        let shop = settings(text, Some("shop")).unwrap();
+        assert_eq!(
+            shop,
+            [
+                ("from", "+16505550100".into()),
+                ("in_flight", "4".into()),
+                ("linger", "2m".into())
+            ]
+        );
+        assert!(settings("", None).unwrap().is_empty());
+        let told = settings(text, Some("shops")).unwrap_err().to_string();
+        assert!(
+            told.contains("--profile shops") && told.contains("it has shop"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn mistakes_have_their_line_and_keep_secrets() {
+        for (text, line, part) in [
+            (
+                "[default]\nfrom = 1\nform = \"secret\"",
+                3,
+                "unknown field `form`; there are from",
+            ),
+            (
+                "[default]\n\nclient_secret = \"secret\"",
+                3,
+                "in the environment",
+            ),
+            ("[profile.x]\njwt = \"secret\"", 2, "RC_USER_JWT"),
+            ("[profile.x]\ntoken = \"secret\"", 2, "credentials"),
+            (
+                "[profiles.x]\nfrom = \"secret\"",
+                1,
+                "unknown field `profiles`",
+            ),
+            ("[default]\nfrom = [\"secret\"]", 2, "a string or a number"),
+            ("[default]\nfrom = \"secret", 2, ""),
+        ] {
+            let told = settings(text, None).unwrap_err().to_string();
+            assert!(
+                told.starts_with(&format!("line {line} of config.toml: ")),
+                "{told}"
+            );
+            assert!(told.contains(part), "{told}");
+            assert!(
+                !told.contains("\"secret") && !told.contains("secret\n"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_keys_are_told() {
+        for key in KEYS.split(", ") {
+            let text = format!("[default]\n{key} = \"x\"");
+            assert_eq!(settings(&text, None).unwrap(), [(key, "x".into())]);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What every program of its kind does: completions, a manual, logs, profiles.
+
+use crate::api::Api;
+use crate::support::{FROM, Files, TEXT, TOKEN, batchcast, number, numbers, read};
+
+#[test]
+fn completions_and_a_manual() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = batchcast(&format!("completions {shell}")).run().code(0);
+        ran.out("max-bytes").out("in-doubt").out("sandbox");
+    }
+    batchcast("completions dos").run().code(2).err("bash");
+    batchcast("man")
+        .run()
+        .code(0)
+        .out(".TH batchcast 1")
+        .out("Exit codes");
+    let files = Files::new();
+    let directory = files.path("man/man1");
+    let run = batchcast("man --out-dir").arg(&directory);
+    run.run().code(0);
+    let names = files.names("man/man1");
+    for page in [
+        "batchcast.1",
+        "batchcast-send.1",
+        "batchcast-resume.1",
+        "batchcast-encode.1",
+    ] {
+        assert!(names.iter().any(|name| name == page), "{names:?}");
+    }
+    let page = read(directory.join("batchcast-send.1"));
+    assert!(
+        page.contains("\\-\\-canary") && page.contains("Examples:"),
+        "{page}"
+    );
+}
+
+#[test]
+fn logs_say_what_is_done_and_nothing_private() {
+    let rule = format!("numbers:{}", number(1));
+    let list = numbers(5) + "\u{1b}[2Jbob\n";
+    for (flag, level) in [("-v", " INFO "), ("-vv", "DEBUG "), ("-vvv", "TRACE ")] {
+        let api = Api::start(|sandbox| sandbox.reject(rule.parse().unwrap()));
+        api.faults("batch 1: answer 500 early; batch 2: answer 401 early");
+        let run = api.send(&format!("{flag} --max-messages 2")).stdin(&list);
+        let run = run
+            .env("RC_ACCESS_TOKEN", "")
+            .env("RC_APP_CLIENT_ID", crate::support::CLIENT_ID)
+            .env("RC_APP_CLIENT_SECRET", crate::support::CLIENT_SECRET)
+            .env("RC_USER_JWT", crate::support::JWT);
+        // What is private, and what steers a terminal, is looked for whenever it ends.
+        let ran = run.run().code(3).discreet();
+        let ran = ran
+            .err(level)
+            .err("accepted batch=1")
+            .err("an attempt failed");
+        assert!(!ran.stderr.contains("Bearer"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("bob"), "{}", ran.stderr);
+    }
+    let api = Api::start(|sandbox| sandbox);
+    let ran = api.send("").stdin(numbers(1)).run().code(0);
+    assert!(!ran.stderr.contains("INFO"), "{}", ran.stderr);
+}
+
+#[test]
+fn quiet_is_quiet() {
+    let api = Api::start(|sandbox| sandbox);
+    let ran = api.send("--quiet").stdin(numbers(1)).run().code(0);
+    assert_eq!(ran.stderr, "");
+    ran.out("Accepted: 1");
+    api.faults("batch always: answer 403");
+    let ran = api.send("-q").stdin(numbers(2)).run().code(1);
+    ran.err("stopped: batch 1").err("hint: ");
+    api.send("-q -v").stdin(numbers(1)).run().code(2);
+}
+
+#[test]
+fn a_profile_stands_for_what_is_not_typed() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    std::fs::create_dir(files.path("batchcast")).unwrap();
+    let url = api.sandbox.base_url();
+    let profiles = format!(
+        "[default]\nfrom = \"{FROM}\"\n[profile.shop]\nto_field = \"Mobile\"\nmax_messages = 2\n\
+         base_url = \"{url}\"\nlinger = \"2m\"\n[profile.other]\nmax_messages = 3\nmax_bytes = \"lots\"\n"
+    );
+    files.write("batchcast/config.toml", profiles);
+    let list: String = (0..6)
+        .map(|index| format!("{},{}\n", index, number(index)))
+        .collect();
+    let list = "id,Mobile\n".to_owned() + &list;
+    let run = |arguments: &str| {
+        let run = batchcast(arguments).env("XDG_CONFIG_HOME", files.path(""));
+        run.arg("--text").arg(TEXT).stdin(&list)
+    };
+    // The default one, and one that is named; the command line goes before.
+    let bodies = |arguments: &str| run(arguments).run().code(0).json();
+    let body = &bodies("encode --out - --to-field Mobile")[0];
+    assert_eq!(
+        (&body["from"], body["messages"].as_array().unwrap().len()),
+        (&FROM.into(), 6)
+    );
+    assert_eq!(bodies("encode --out - --profile shop").len(), 3);
+    assert_eq!(
+        bodies("--profile shop encode --out - --max-messages 6").len(),
+        1
+    );
+    // The environment, too, and also for the name.
+    let other = "+16505550122";
+    let named = run("encode --out -").env("BATCHCAST_PROFILE", "shop");
+    let bodies = named.env("BATCHCAST_FROM", other).run().code(0).json();
+    assert_eq!((bodies.len(), &bodies[0]["from"]), (3, &other.into()));
+    let send = || run("send --profile shop").env("RC_ACCESS_TOKEN", TOKEN);
+    send().run().code(0).out("3 batches");
+    let ran = send().env("RC_SERVER_URL", "http://sms.example.com").run();
+    ran.code(2).err("sms.example.com");
+    run("send --sandbox --profile shop").run().code(0);
+
+    let ran = run("encode --out - --profile other").run().code(2);
+    ran.err("--max-bytes")
+        .err("hint: it comes from [profile.other] of ");
+    run("encode --out - --profile shops")
+        .run()
+        .code(2)
+        .err("it has other, shop");
+    // One that is broken keeps nobody from the help.
+    files.write("batchcast/config.toml", "[default]\nform = \"hush\"\n");
+    let ran = run("encode --out -").run().code(2);
+    let ran = ran
+        .err("line 2 of ")
+        .err("unknown field `form`")
+        .err("from, base_url");
+    assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
+    batchcast("send --help")
+        .env("XDG_CONFIG_HOME", files.path(""))
+        .run()
+        .code(0);
+    files.write(
+        "batchcast/config.toml",
+        "[profile.x]\nclient_secret = \"hush\"\n",
+    );
+    let ran = run("encode --out -").run().code(2);
+    let ran = ran.err("line 2 of ").err("RC_APP_CLIENT_SECRET");
+    assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
+}
+
+#[test]
+fn sizes_and_times_as_people_write_them() {
+    let send = |flags: &str| {
+        batchcast(&format!("send --sandbox {flags}"))
+            .envelope()
+            .stdin(numbers(1))
+    };
+    for linger in ["2m", "1h30m", "500ms", "1.5s"] {
+        send(&format!("--linger {linger} --max-bytes 1.5MiB"))
+            .run()
+            .code(0);
+    }
+    send("--linger 30").run().code(2).err("30s, 2m");
+    send("--max-bytes lots").run().code(2).err("50MB");
+    batchcast("sandbox --rate-window soon")
+        .run()
+        .code(2)
+        .err("30s, 2m");
+}
