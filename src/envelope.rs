@@ -97,6 +97,13 @@ impl Dialect {
         }
     }
 
+    /// Where messages are counted by what became of them.
+    pub(crate) const fn statuses_path(self) -> &'static str {
+        match self {
+            Self::V1 => "/restapi/v1.0/account/~/a2p-sms/statuses",
+        }
+    }
+
     /// Writes everything up to, and without, the bracket that opens the array of messages: the bracket
     /// is the first entry's separator ([`FIRST`]), so that each entry is written in the same way.
     pub(crate) fn write_head(self, out: &mut Vec<u8>, envelope: &Envelope) {

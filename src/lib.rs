@@ -18,6 +18,8 @@ mod position;
 pub mod send;
 #[cfg(feature = "send")]
 mod spool;
+#[cfg(feature = "send")]
+pub mod status;
 
 pub use crate::envelope::{Dialect, Envelope};
 pub use crate::error::{Error, ErrorKind, HeaderError, JsonError, RecordError};

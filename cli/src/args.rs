@@ -1,5 +1,6 @@
 //! The command line as it is typed. What it means is for [`config`](crate::config) to say.
 
+mod after;
 mod send;
 
 use std::num::NonZeroU64;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use batchcast::input::Format;
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::after::{ReportArgs, RowsArg, ServerArgs, StatusArgs};
 pub(crate) use self::send::{Delivery, InDoubtArg, ResumeArgs, SendArgs, SpoolArg};
 use crate::sandbox::SandboxArgs;
 
@@ -36,6 +38,9 @@ Examples:
   Send, and go on after whatever has stopped it; nobody gets a message twice:
     batchcast send numbers.txt --from +16505550100 --text 'Hello Team'
     batchcast resume numbers.txt.batchcast --from +16505550100 --text 'Hello Team'
+  See what became of it, and who got it:
+    batchcast status numbers.txt.batchcast --watch
+    batchcast report numbers.txt.batchcast --out results.csv --html results.html
 
 Exit codes:
   0  everything was accepted
@@ -57,6 +62,12 @@ pub(crate) enum Command {
     /// Write the batches that would be sent, without a network
     #[command(after_help = ENCODE_EXAMPLES)]
     Encode(EncodeArgs),
+    /// Show what became of a send's batches, or of one batch
+    #[command(after_help = after::STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Say of each record of a list what became of it, as a table and as a page
+    #[command(after_help = after::REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// Run the API on this machine, to try and to test a send without an account
     #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox(SandboxArgs),
@@ -74,6 +85,7 @@ Examples:
   batchcast sandbox
   batchcast sandbox --listen 127.0.0.1:8025 --record received.ndjson --reject every:100
   batchcast sandbox --fault 'batch 3: reset after 1000' --fault 'batch 5: reset answer, hide 2 lists'
+  batchcast sandbox --deliver SMS-CAR-411=every:50 --segment-cost 0.0075 --deliver-looks 3
   batchcast sandbox --rate-limit 5 --rate-window 2s --fault random:7:0.2";
 
 /// The list, and what is made of it.

@@ -205,11 +205,24 @@ impl Target {
         delivery: &Delivery,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
-        let ca_bundle = delivery.ca_bundle.as_ref().map(|path| {
+        Self::at(
+            delivery.base_url.as_deref(),
+            delivery.ca_bundle.as_deref(),
+            env,
+        )
+    }
+
+    /// The same, of the flags that are typed.
+    pub(crate) fn at(
+        base_url: Option<&str>,
+        ca_bundle: Option<&Path>,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self> {
+        let ca_bundle = ca_bundle.map(|path| {
             fs::read(path).with_context(|| format!("--ca-bundle: cannot read {}", path.display()))
         });
-        let base_url = match &delivery.base_url {
-            Some(typed) => typed.clone(),
+        let base_url = match base_url {
+            Some(typed) => typed.to_owned(),
             None => variable(&env, "RC_SERVER_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
         };
         Ok(Self::Server {

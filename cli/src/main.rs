@@ -12,7 +12,9 @@ mod hooks;
 mod input;
 mod journal;
 mod kept;
+mod outcomes;
 mod progress;
+mod readback;
 mod recipe;
 mod records;
 mod report;
@@ -20,6 +22,8 @@ mod resume;
 mod sandbox;
 mod send;
 mod signals;
+mod status;
+mod table;
 mod terminal;
 mod waits;
 mod watch;
@@ -35,6 +39,8 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(args),
         Command::Resume(args) => resume::run(args),
         Command::Encode(args) => encode::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Report(args) => outcomes::run(args),
         Command::Sandbox(args) => sandbox::run(args),
     };
     done.unwrap_or_else(|error| fail::show(&error)).into()

@@ -244,7 +244,7 @@ const fn policy(in_doubt: InDoubtArg) -> DoubtPolicy {
 }
 
 /// The client, its server's base URL, and the sandbox if that is the server.
-async fn connect(
+pub(crate) async fn connect(
     target: Target,
     pauses: &Pauses,
 ) -> Result<(Client, String, Option<sandbox::Local>)> {

@@ -199,7 +199,7 @@ impl Client {
 }
 
 /// Who is told that a request has to wait, for what, and how long.
-pub(super) type Waiting<'a> = &'a (dyn Fn(WaitingFor, Duration) + Send + Sync);
+pub(crate) type Waiting<'a> = &'a (dyn Fn(WaitingFor, Duration) + Send + Sync);
 
 /// What a sender waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

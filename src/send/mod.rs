@@ -38,9 +38,10 @@
 //!
 //! [`Journal`]: crate::journal::Journal
 
+pub(crate) mod ask;
 mod auth;
 mod blocking;
-mod client;
+pub(crate) mod client;
 mod clock;
 mod coverage;
 mod delivery;
@@ -54,7 +55,7 @@ mod pump;
 mod reconcile;
 mod replay;
 mod resplit;
-mod response;
+pub(crate) mod response;
 mod run;
 mod source;
 mod upload;

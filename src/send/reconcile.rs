@@ -14,11 +14,12 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::encode::Batch;
+use crate::send::ask::{Page, Question, ask_page};
 use crate::send::blocking::blocking;
 use crate::send::client::WaitingFor;
 use crate::send::delivery::Shared;
 use crate::send::outcome::{Failure, FailureKind, Receipt};
-use crate::send::policy::{Action, Circumstances, DoubtPolicy, Policy};
+use crate::send::policy::DoubtPolicy;
 use crate::send::response::{self, cleaned};
 use crate::send::source::SourceReader;
 
@@ -111,21 +112,6 @@ pub(super) struct Sought<'a> {
     /// Its body without and with nothing but its tail.
     pub(super) body: &'a (dyn Fn() -> Option<SourceReader> + Send + Sync),
     pub(super) tail: &'static [u8],
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page<T> {
-    #[serde(default = "Vec::new")]
-    records: Vec<T>,
-    #[serde(default)]
-    paging: Option<Paging>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Paging {
-    next_page_token: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -271,7 +257,8 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
     let mut seen = HashSet::new();
     let mut token: Option<String> = None;
     loop {
-        let page: Page<Listed> = ask(shared, sought, path, &query, token.as_deref()).await?;
+        let mut page: Page<Listed> = ask(shared, sought, path, &query, token.as_deref()).await?;
+        token = page.next();
         for listed in page.records {
             let created = listed.creation_time.as_deref().and_then(timestamp);
             let fits = listed.from.as_deref().is_none_or(|from| from == shared.from.as_str())
@@ -284,7 +271,6 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
                 found.push(Candidate { listed, is_early });
             }
         }
-        token = page.paging.and_then(|paging| paging.next_page_token);
         if token.is_none() {
             return Ok(found);
         }
@@ -400,7 +386,7 @@ impl<'de> serde::de::DeserializeSeed<'de> for &mut BodyVisitor<'_> {
     }
 }
 
-/// Asks for a page, and again if that fails in passing.
+/// Asks for a page for the batch's sake.
 async fn ask<T: DeserializeOwned>(
     shared: &Shared,
     sought: &Sought<'_>,
@@ -408,44 +394,12 @@ async fn ask<T: DeserializeOwned>(
     query: &[(&str, &str)],
     page: Option<&str>,
 ) -> Result<Page<T>, Failure> {
-    let page_size = shared.reconciliation.page_size.to_string();
-    let mut query = query.to_vec();
-    query.push(("perPage", &page_size));
-    query.extend(page.map(|token| ("pageToken", token)));
     let number = sought.batch.number;
     let waiting = |what, wait| shared.waiting(number, what, wait);
-    let mut policy = Policy::new(shared.retry);
-    loop {
-        let (failure, bearer) = match shared.client.get(path, &query, &waiting).await {
-            Ok(answer) => {
-                match response::read_json(answer, shared.client.timeouts().response).await {
-                    Ok(page) => return Ok(page),
-                    Err(failure) => (failure, None),
-                }
-            }
-            Err(failed) => failed,
-        };
-        let circumstances = Circumstances {
-            can_split: false,
-            can_renew: shared.client.can_renew(),
-            had_length: true,
-            jitter: fastrand::f64(),
-        };
-        match policy.decide_failed(&failure, &circumstances) {
-            Action::Renew => {
-                if let Some(bearer) = bearer {
-                    shared.client.refuse(&bearer).await;
-                }
-            }
-            // The client holds all requests back itself.
-            Action::Penalty(_) => {}
-            Action::Again(pause) => {
-                shared.waiting(number, WaitingFor::Retry, pause);
-                tokio::time::sleep(pause).await;
-            }
-            _ => return Err(failure),
-        }
-    }
+    let retry = shared.retry;
+    let question = Question { path, query, retry };
+    let per_page = shared.reconciliation.page_size;
+    ask_page(&shared.client, question, per_page, page, &waiting).await
 }
 
 #[cfg(test)]

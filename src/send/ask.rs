@@ -1,0 +1,96 @@
+//! Asking the API for something: with the care of the client, and again if it fails in passing.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::send::client::{Client, Waiting, WaitingFor};
+use crate::send::outcome::Failure;
+use crate::send::policy::{Action, Circumstances, Policy, Retry};
+use crate::send::response;
+
+/// A page of one of the API's lists.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Page<T> {
+    #[serde(default = "Vec::new")]
+    pub(crate) records: Vec<T>,
+    #[serde(default)]
+    paging: Option<Paging>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Paging {
+    next_page_token: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// What is to be asked for to get the next page, if there is one.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        self.paging.as_mut()?.next_page_token.take()
+    }
+}
+
+/// What is asked for, and how often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'q> {
+    pub(crate) path: &'q str,
+    pub(crate) query: &'q [(&'q str, &'q str)],
+    pub(crate) retry: Retry,
+}
+
+/// Asks, and again if that fails in passing.
+pub(crate) async fn ask<T: DeserializeOwned>(
+    client: &Client,
+    question: Question<'_>,
+    waiting: Waiting<'_>,
+) -> Result<T, Failure> {
+    let mut policy = Policy::new(question.retry);
+    loop {
+        let (failure, bearer) = match client.get(question.path, question.query, waiting).await {
+            Ok(answer) => {
+                match response::read_json(answer, client.timeouts().response).await {
+                    Ok(json) => return Ok(json),
+                    Err(failure) => (failure, None),
+                }
+            }
+            Err(failed) => failed,
+        };
+        let circumstances = Circumstances {
+            can_split: false,
+            can_renew: client.can_renew(),
+            had_length: true,
+            jitter: fastrand::f64(),
+        };
+        match policy.decide_failed(&failure, &circumstances) {
+            Action::Renew => {
+                if let Some(bearer) = bearer {
+                    client.refuse(&bearer).await;
+                }
+            }
+            // The client holds all requests back itself.
+            Action::Penalty(_) => {}
+            Action::Again(pause) => {
+                waiting(WaitingFor::Retry, pause);
+                tokio::time::sleep(pause).await;
+            }
+            _ => return Err(failure),
+        }
+    }
+}
+
+/// Asks for a page of a list: `token` says which, none is the first.
+pub(crate) async fn ask_page<T: DeserializeOwned>(
+    client: &Client,
+    question: Question<'_>,
+    per_page: u32,
+    token: Option<&str>,
+    waiting: Waiting<'_>,
+) -> Result<Page<T>, Failure> {
+    let per_page = per_page.to_string();
+    let mut query = question.query.to_vec();
+    query.push(("perPage", &per_page));
+    query.extend(token.map(|token| ("pageToken", token)));
+    let query = &query;
+    ask(client, Question { query, ..question }, waiting).await
+}
