@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Command::Resume(args) => resume::run(args),
         Command::Encode(args) => encode::run(args),
         Command::Status(args) => status::run(args),
-        Command::Report(args) => outcomes::run(args),
+        Command::Report(args) => outcomes::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
     };
     done.unwrap_or_else(|error| fail::show(&error)).into()

@@ -39,14 +39,14 @@ use crate::{clean, terminal};
 ///
 /// # Errors
 /// If the list is not there or not the one that was sent, or a file cannot be written.
-pub(crate) fn run(args: ReportArgs) -> Result<Exit> {
+pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
     let state = Journal::read(&args.journal)?;
     let recipe = Recipe::of_journal(&state.header)?;
     let source = list(args.file.as_deref(), &recipe)?;
     let server = Server::of(&args.server, Some(&state))?;
-    let out = Out::resolve(&args, source.metadata.as_ref())?;
+    let out = Out::resolve(args, source.metadata.as_ref())?;
     let runtime = readback::runtime()?;
-    let ended = report(&args, &state, &recipe, source, server, out, &runtime);
+    let ended = report(args, &state, &recipe, source, server, out, &runtime);
     runtime.shutdown_background();
     ended.or_else(|error| match error.downcast::<Ended>() {
         Ok(Ended::Interrupted) => Ok(Exit::Interrupted),
@@ -205,11 +205,11 @@ impl Out {
             return Err(Usage::error("--html takes the path of a file"));
         }
         let page = args.html.as_deref();
-        let page = page.map(|path| beside(path).context("--html")).transpose()?;
+        let page = page
+            .map(|path| beside(path).context("--html"))
+            .transpose()?;
         let file = match &args.out {
-            Some(path) if !is_stdout(path) => {
-                Some((beside(path).context("--out")?, path.clone()))
-            }
+            Some(path) if !is_stdout(path) => Some((beside(path).context("--out")?, path.clone())),
             _ => None,
         };
         let to: Option<Box<dyn Write>> = match &file {
@@ -270,16 +270,21 @@ impl Out {
 
 /// A new file where this one is to be, readable by its owner alone.
 fn beside(path: &Path) -> Result<NamedTempFile> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
-    NamedTempFile::new_in(directory)
-        .with_context(|| format!("cannot write {}", path.display()))
+    NamedTempFile::new_in(directory).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn summary(tally: &Tally, args: &ReportArgs, rows_on_stdout: bool) -> Vec<String> {
     let mut lines = vec![count(tally.records, "record", "records")];
     for (status, number) in &tally.statuses {
-        lines.push(format!("  {}: {}", clean::short(status), HumanCount(*number)));
+        lines.push(format!(
+            "  {}: {}",
+            clean::short(status),
+            HumanCount(*number)
+        ));
     }
     for (code, failed) in &tally.codes {
         let number = HumanCount(failed.rejected + failed.failed);

@@ -12,7 +12,10 @@ pub(crate) enum Side {
 }
 
 /// The lines of a table, its header first.
-pub(crate) fn lines<const N: usize>(header: [(&str, Side); N], rows: &[[String; N]]) -> Vec<String> {
+pub(crate) fn lines<const N: usize>(
+    header: [(&str, Side); N],
+    rows: &[[String; N]],
+) -> Vec<String> {
     let mut widths = header.map(|(name, _)| name.chars().count());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

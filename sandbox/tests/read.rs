@@ -416,8 +416,15 @@ async fn what_becomes_of_messages_is_set_by_rule_and_known_by_looking() {
     };
 
     // Nobody has looked; then one half is dealt with; then all.
-    assert!(statuses(&api.get(&messages).await).iter().all(|status| status == "Queued"));
-    assert_eq!(api.get(&format!("{BATCHES}?status=Processing")).await["records"][0]["id"], id);
+    assert!(
+        statuses(&api.get(&messages).await)
+            .iter()
+            .all(|status| status == "Queued")
+    );
+    assert_eq!(
+        api.get(&format!("{BATCHES}?status=Processing")).await["records"][0]["id"],
+        id
+    );
     let looked = api.get(&path).await;
     assert_eq!(
         json!([looked["status"], looked["processedCount"], looked["cost"]]),
@@ -433,8 +440,16 @@ async fn what_becomes_of_messages_is_set_by_rule_and_known_by_looking() {
 
     let list = api.get(&messages).await;
     let expected = [
-        "Delivered", "Delivered", "Sent", "DeliveryFailed", "SendingFailed", "Delivered",
-        "Delivered", "DeliveryFailed", "Delivered", "SendingFailed",
+        "Delivered",
+        "Delivered",
+        "Sent",
+        "DeliveryFailed",
+        "SendingFailed",
+        "Delivered",
+        "Delivered",
+        "DeliveryFailed",
+        "Delivered",
+        "SendingFailed",
     ];
     assert_eq!(statuses(&list), expected);
     assert_eq!(list["records"][3]["errorCode"], "SMS-CAR-411");
@@ -443,8 +458,11 @@ async fn what_becomes_of_messages_is_set_by_rule_and_known_by_looking() {
     let counts = api.get(&format!("{STATUSES}?batchId={id}")).await;
     assert_eq!(
         json!([
-            counts["delivered"]["count"], counts["sent"]["count"], counts["queued"]["count"],
-            counts["deliveryFailed"], counts["sendingFailed"]["errorCodeCounts"]
+            counts["delivered"]["count"],
+            counts["sent"]["count"],
+            counts["queued"]["count"],
+            counts["deliveryFailed"],
+            counts["sendingFailed"]["errorCodeCounts"]
         ]),
         json!([
             5, 1, 0, {"count": 2, "cost": 1.0, "errorCodeCounts": {"SMS-CAR-411": 2}}, {"SMS-UP-430": 2}

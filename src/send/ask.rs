@@ -48,12 +48,10 @@ pub(crate) async fn ask<T: DeserializeOwned>(
     let mut policy = Policy::new(question.retry);
     loop {
         let (failure, bearer) = match client.get(question.path, question.query, waiting).await {
-            Ok(answer) => {
-                match response::read_json(answer, client.timeouts().response).await {
-                    Ok(json) => return Ok(json),
-                    Err(failure) => (failure, None),
-                }
-            }
+            Ok(answer) => match response::read_json(answer, client.timeouts().response).await {
+                Ok(json) => return Ok(json),
+                Err(failure) => (failure, None),
+            },
             Err(failed) => failed,
         };
         let circumstances = Circumstances {

@@ -200,7 +200,9 @@ impl<'de, R: TakeReject> Visitor<'de> for RejectsSeed<'_, R> {
 }
 
 /// `to` is an array by the guide; a bare string is understood too.
-pub(crate) fn one_or_first<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn one_or_first<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum To {

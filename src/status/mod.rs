@@ -194,8 +194,7 @@ impl<'r> Messages<'r> {
         let readback = self.readback;
         let question = readback.question(readback.dialect.messages_path(), &query);
         let (size, waiting) = (readback.page_size, &*readback.waiting);
-        let mut page =
-            ask_page(readback.client, question, size, token.as_deref(), waiting).await?;
+        let mut page = ask_page(readback.client, question, size, token.as_deref(), waiting).await?;
         self.next = match page.next() {
             // A list that says that it goes on where it is would never end.
             Some(next) if Some(&next) != token.as_ref() => Next::Token(next),

@@ -52,8 +52,8 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     pub(crate) watch: bool,
 
-    /// How long to wait before asking again, such as 30s, 2m or 500ms
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = batchcast_sandbox::fault::parse_time, requires = "watch")]
+    /// How long to wait before asking again, such as 30s, 2m or 1h
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, requires = "watch")]
     pub(crate) interval: Duration,
 
     /// Write JSON to standard output: a line for each batch, when it changes, then one for the summary

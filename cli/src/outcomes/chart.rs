@@ -82,7 +82,10 @@ pub(crate) fn growth(title: &str, begun: Timestamp, steps: &[(Timestamp, u64)]) 
     let levels = (0..=top / tick).map(|level| level * tick);
     let moments = (0..=4_u32).map(|quarter| {
         let part = f64::from(quarter) / 4.0;
-        (LEFT + part * (RIGHT - LEFT), moment(begun, part * span, span))
+        (
+            LEFT + part * (RIGHT - LEFT),
+            moment(begun, part * span, span),
+        )
     });
     let described = format!(
         "{} accepted, the last of them at {}",
@@ -102,7 +105,8 @@ pub(crate) fn growth(title: &str, begun: Timestamp, steps: &[(Timestamp, u64)]) 
             @for (number, (at, label)) in moments.enumerate() {
                 @let anchor = match number { 0 => "start", 4 => "end", _ => "middle" };
                 line.grid x1=(px(at)) x2=(px(at)) y1=(px(BOTTOM)) y2=(px(BOTTOM + 5.0)) {}
-                text.tick x=(px(at)) y=(px(BOTTOM + 24.0)) text-anchor=(anchor) { (label) }
+                @let class = if number % 2 == 1 { "tick odd" } else { "tick" };
+                text class=(class) x=(px(at)) y=(px(BOTTOM + 24.0)) text-anchor=(anchor) { (label) }
             }
         }
     }

@@ -22,11 +22,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// The statuses, in the order of the chart: the status, its name in the style, and what it means.
 const STATUSES: [(&str, &str, &str); 11] = [
     ("Delivered", "delivered", "The carrier has delivered it"),
-    (
-        "Sent",
-        "sent",
-        "The carrier has it, and has not said more",
-    ),
+    ("Sent", "sent", "The carrier has it, and has not said more"),
     ("Queued", "queued", "It is on its way"),
     ("SendingFailed", "sending", "It could not be handed on"),
     (
@@ -37,12 +33,12 @@ const STATUSES: [(&str, &str, &str); 11] = [
     (REJECTED, "rejected", "The server did not take it"),
     (INVALID, "invalid", "The record cannot be sent"),
     (NOT_SENT, "unsent", "The run has not come to it"),
-    (IN_DOUBT, "doubt", "Nobody knows whether its batch was accepted"),
     (
-        SKIPPED,
+        IN_DOUBT,
         "doubt",
-        "Its batch was in doubt, and was left so",
+        "Nobody knows whether its batch was accepted",
     ),
+    (SKIPPED, "doubt", "Its batch was in doubt, and was left so"),
     (
         NOT_LISTED,
         "unlisted",
@@ -111,7 +107,8 @@ fn headline(tally: &Tally) -> Markup {
     let (segments, cost) = tally.totals();
     let handed = tally.of("Delivered") + tally.of("Sent");
     let lost = tally.failed() + tally.of(REJECTED);
-    let unsettled = tally.on_their_way() + tally.of(IN_DOUBT) + tally.of(SKIPPED) + tally.of(NOT_LISTED);
+    let unsettled =
+        tally.on_their_way() + tally.of(IN_DOUBT) + tally.of(SKIPPED) + tally.of(NOT_LISTED);
     let not_sent = tally.of(INVALID) + tally.of(NOT_SENT);
     let tile = |key: &str, label: &str, number: &str, more: Markup| {
         html! {
@@ -128,13 +125,13 @@ fn headline(tally: &Tally) -> Markup {
                     (batches(tally.batches.len() as u64))
                 }))
                 (tile("delivered", "Delivered or sent", &percent(handed, all), html! {
-                    (HumanCount(tally.of("Delivered"))) " delivered, " (HumanCount(tally.of("Sent"))) " sent"
+                    (HumanCount(tally.of("Delivered"))) " delivered" br; (HumanCount(tally.of("Sent"))) " sent"
                 }))
                 (tile("failed", "Failed or rejected", &percent(lost, all), html! {
-                    (HumanCount(tally.failed())) " failed, " (HumanCount(tally.of(REJECTED))) " rejected"
+                    (HumanCount(tally.failed())) " failed" br; (HumanCount(tally.of(REJECTED))) " rejected"
                 }))
                 (tile("unsent", "Not sent, or not settled", &percent(not_sent + unsettled, all), html! {
-                    (HumanCount(not_sent)) " not sent, " (HumanCount(unsettled)) " not settled"
+                    (HumanCount(not_sent)) " not sent" br; (HumanCount(unsettled)) " not settled"
                 }))
                 (tile("cost", "Cost", &amount(cost), html! {
                     (HumanCount(segments)) @if segments == 1 { " segment" } @else { " segments" }
@@ -173,7 +170,7 @@ fn outcome(tally: &Tally) -> Markup {
                 caption.hidden { "Records by status" }
                 thead { tr {
                     th scope="col" { "Status" } th scope="col" { "Meaning" }
-                    th.number scope="col" { "Records" } th.number scope="col" { "Share" }
+                    th.number scope="col" { "Records" } th.number.share scope="col" { "Share" }
                 } }
                 tbody {
                     @for (status, key, means, number) in &rows {
@@ -181,7 +178,7 @@ fn outcome(tally: &Tally) -> Markup {
                             th scope="row" { (swatch(key)) (status) }
                             td { (means) }
                             td.number { (HumanCount(*number)) }
-                            td.number { (percent(*number, tally.records)) }
+                            td.number.share { (percent(*number, tally.records)) }
                         }
                     }
                 }
@@ -198,7 +195,12 @@ fn outcome(tally: &Tally) -> Markup {
 fn progress(tally: &Tally, state: &State) -> Markup {
     let accepted = tally.batches.iter().filter(|batch| batch.id.is_some());
     let mut steps: Vec<_> = accepted
-        .filter_map(|batch| Some((batch.at?, batch.messages - batch.rejected.min(batch.messages))))
+        .filter_map(|batch| {
+            Some((
+                batch.at?,
+                batch.messages - batch.rejected.min(batch.messages),
+            ))
+        })
         .collect();
     steps.sort_unstable_by_key(|(at, _)| *at);
     let mut all = 0;
@@ -208,7 +210,10 @@ fn progress(tally: &Tally, state: &State) -> Markup {
     }
     let begun = state.header.created.parse().ok();
     let first = steps.first().map(|(at, _)| *at);
-    let Some(begun) = begun.filter(|begun| first.is_none_or(|first| *begun <= first)).or(first) else {
+    let Some(begun) = begun
+        .filter(|begun| first.is_none_or(|first| *begun <= first))
+        .or(first)
+    else {
         return html! {};
     };
     html! {
@@ -227,7 +232,9 @@ fn progress(tally: &Tally, state: &State) -> Markup {
 fn codes(tally: &Tally) -> Markup {
     let mut codes: Vec<_> = tally.codes.iter().collect();
     codes.sort_by_key(|(code, failed)| (u64::MAX - failed.rejected - failed.failed, *code));
-    let longest = codes.first().map_or(1, |(_, failed)| failed.rejected + failed.failed);
+    let longest = codes
+        .first()
+        .map_or(1, |(_, failed)| failed.rejected + failed.failed);
     html! {
         section aria-labelledby="codes" {
             h2 #codes { "Why messages were rejected, or failed" }
@@ -291,7 +298,7 @@ fn segments(tally: &Tally) -> Markup {
                                     @match each { 0 => "not known", 20 => "20 or more", each => (each) }
                                 }
                                 td.number { (HumanCount(these.count)) }
-                                td.number { (HumanCount(u64::from(*each) * these.count)) }
+                                td.number { @if *each == 0 { "–" } @else { (HumanCount(u64::from(*each) * these.count)) } }
                                 td.number { (amount(these.cost)) }
                                 td.bars { (chart::bar(&[
                                     Part { key: "sent", label: "messages", number: these.count },

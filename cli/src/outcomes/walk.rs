@@ -66,7 +66,7 @@ pub(crate) fn walk<R: Read>(
             };
         }
         let row = match &record {
-            Record::Message(message) => of_message(message, within.as_mut()),
+            Record::Message(message) => of_message(message, &mut within),
             Record::Invalid(invalid) => {
                 let description = match invalid.error.kind() {
                     ErrorKind::Record { fault, .. } => fault.to_string(),
@@ -122,7 +122,7 @@ impl<'b> Within<'b> {
     }
 }
 
-fn of_message<'r>(message: &'r Message<'_>, within: Option<&'r mut Within<'_>>) -> Row<'r> {
+fn of_message<'r>(message: &'r Message<'_>, within: &'r mut Option<Within<'_>>) -> Row<'r> {
     let position = message.position;
     let to = Some(message.to.as_str());
     let Some(Within { batch, answer }) = within else {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use batchcast_sandbox::fault::{FaultRule, parse_time};
 use batchcast_sandbox::{
-    BatchSize, DEFAULT_MAX_BODY_BYTES, DeliveryRule, Malformed, OptOut, RateLimit, RejectRule, RetryAfter,
-    Sandbox, SandboxBuilder, UtcOffset,
+    BatchSize, DEFAULT_MAX_BODY_BYTES, DeliveryRule, Malformed, OptOut, RateLimit, RejectRule,
+    RetryAfter, Sandbox, SandboxBuilder, UtcOffset,
 };
 use clap::ValueEnum;
 

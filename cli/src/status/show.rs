@@ -104,7 +104,8 @@ impl Screen {
         let exit = exit(rows, state);
         if self.json {
             if !self.watch {
-                rows.iter().try_for_each(|row| terminal::json(&row.json()))?;
+                rows.iter()
+                    .try_for_each(|row| terminal::json(&row.json()))?;
             }
             terminal::json(&StatusLine::of(rows, state, exit))?;
             return Ok(exit);
@@ -139,7 +140,10 @@ fn changing(rows: &[Row]) -> String {
     let mut lines = table::lines(Row::HEADER, &cells);
     let left = rows.len() - shown.len();
     if left > 0 {
-        lines.push(format!("and {}", count(left as u64, "batch more", "batches more")));
+        lines.push(format!(
+            "and {}",
+            count(left as u64, "batch more", "batches more")
+        ));
     }
     let lines: Vec<_> = lines.iter().map(|line| clean::line(line)).collect();
     lines.join("\n")

@@ -51,35 +51,66 @@ fn a_status_shows_each_batch_and_what_failed() {
         .out("3 delivered, 0 sent, 0 queued, 2 failed; 0 rejected; cost 0.0375\n")
         .out("  SMS-CAR-411: 2 (The number is invalid, not assigned");
     let table: Vec<_> = ran.stdout.lines().take(4).collect();
-    assert!(table[0].starts_with("batch  records  messages  journal"), "{table:?}");
-    assert!(table[3].contains("    3  5-5             1  accepted         0  Completed          1"), "{table:?}");
+    assert!(
+        table[0].starts_with("batch  records  messages  journal"),
+        "{table:?}"
+    );
+    assert!(
+        table[3].contains("    3  5-5             1  accepted         0  Completed          1"),
+        "{table:?}"
+    );
     for batch in api.sandbox.accepted() {
         assert!(ran.stdout.contains(&batch.id));
     }
 
-    let lines = ask(&api, "status --json").arg(&journal).run().code(3).json();
+    let lines = ask(&api, "status --json")
+        .arg(&journal)
+        .run()
+        .code(3)
+        .json();
     assert_eq!(lines.len(), 4);
     let first = &lines[0];
     assert_eq!(
-        json!([first["number"], first["records"], first["state"], first["status"], first["processed"]]),
+        json!([
+            first["number"],
+            first["records"],
+            first["state"],
+            first["status"],
+            first["processed"]
+        ]),
         json!([1, [1, 2], "accepted", "Completed", 2])
     );
-    assert_eq!(first["counts"]["deliveryFailed"]["errorCodeCounts"], json!({"SMS-CAR-411": 1}));
+    assert_eq!(
+        first["counts"]["deliveryFailed"]["errorCodeCounts"],
+        json!({"SMS-CAR-411": 1})
+    );
     let last = &lines[3];
     assert_eq!(
-        json!([last["event"], last["outcome"], last["delivered"], last["failed"], last["finished"]]),
+        json!([
+            last["event"],
+            last["outcome"],
+            last["delivered"],
+            last["failed"],
+            last["finished"]
+        ]),
         json!(["status", "partial", 3, 2, true])
     );
 
     // One batch, by its id.
     let id = first["id"].as_str().unwrap();
     let lines = ask(&api, "status --json").arg(id).run().code(3).json();
-    assert_eq!((&lines[0]["id"], &lines[0]["state"]), (&first["id"], &Value::Null));
+    assert_eq!(
+        (&lines[0]["id"], &lines[0]["state"]),
+        (&first["id"], &Value::Null)
+    );
     ask(&api, "status 00000000-0000-4000-8000-000000000000")
         .run()
         .code(1)
         .out("not known to the server");
-    ask(&api, "status nowhere.batchcast").run().code(2).err("neither a journal");
+    ask(&api, "status nowhere.batchcast")
+        .run()
+        .code(2)
+        .err("neither a journal");
 }
 
 #[test]
@@ -87,15 +118,29 @@ fn a_watch_ends_when_all_is_completed() {
     let api = Api::start(|sandbox| sandbox.looks(3));
     let files = Files::new();
     let (_, journal) = sent(&api, &files, &numbers(4), "--max-messages 2", 0);
-    ask(&api, "status").arg(&journal).run().code(4).out("2 on the way");
-    let ran = ask(&api, "status --watch --interval 1ms").arg(&journal).run().code(0);
+    ask(&api, "status")
+        .arg(&journal)
+        .run()
+        .code(4)
+        .out("2 on the way");
+    let ran = ask(&api, "status --watch --interval 1ms")
+        .arg(&journal)
+        .run()
+        .code(0);
     ran.err("batch 1 is Processing: 1 of 2 messages are processed")
         .err("batch 2 is Completed: 2 of 2")
         .out("Completed: 2 batches\n");
     // What is completed is not asked for again: the third look was the last.
-    let lines = ask(&api, "status --watch --interval 1ms --json").arg(&journal).run().code(0).json();
+    let lines = ask(&api, "status --watch --interval 1ms --json")
+        .arg(&journal)
+        .run()
+        .code(0)
+        .json();
     assert_eq!(lines.len(), 3);
-    ask(&api, "status --interval 1s").arg(&journal).run().code(2);
+    ask(&api, "status --interval 1s")
+        .arg(&journal)
+        .run()
+        .code(2);
 }
 
 #[test]
@@ -103,7 +148,9 @@ fn a_watch_ends_cleanly_when_it_is_told_to() {
     let api = Api::start(|sandbox| sandbox.looks(1_000_000));
     let files = Files::new();
     let (_, journal) = sent(&api, &files, &numbers(2), "", 0);
-    let running = ask(&api, "status --watch --interval 1h").arg(&journal).start();
+    let running = ask(&api, "status --watch --interval 1h")
+        .arg(&journal)
+        .start();
     running.until_err("batch 1 is Processing");
     running.signal(Signal::INT);
     running.wait().code(130).discreet();
@@ -115,17 +162,29 @@ fn the_rate_limit_is_kept_and_failures_that_pass_do() {
     let api = Api::start(|sandbox| sandbox.rate_limit(limit));
     let files = Files::new();
     let (_, journal) = sent(&api, &files, &numbers(3), "", 0);
-    api.faults("messages: answer 429 retry-after=1; messages: answer 503");
+    api.faults("messages: answer 429 retry-after=2; messages: answer 503");
     let text = files.path("out.csv");
-    let ran = ask(&api, "report --out").arg(&text).arg(&journal).run().code(0);
+    let ran = ask(&api, "report --out")
+        .arg(&text)
+        .arg(&journal)
+        .run()
+        .code(0);
     ran.err("the rate limit wants a pause of");
     assert_eq!(rows(&read(&text)).len(), 3);
     assert_eq!(api.stats().violations, 0);
 
     api.faults("get always: answer 503");
-    ask(&api, "status").arg(&journal).run().code(4).err("the server answered 503");
+    ask(&api, "status")
+        .arg(&journal)
+        .run()
+        .code(4)
+        .err("the server answered 503");
     api.faults("get always: answer 403");
-    ask(&api, "report").arg(&journal).run().code(1).err("the server answered 403");
+    ask(&api, "report")
+        .arg(&journal)
+        .run()
+        .code(1)
+        .err("the server answered 403");
 }
 
 /// A list with all kinds of records, sent in several processes and split batches; and what it holds.
@@ -169,27 +228,65 @@ fn a_report_has_a_row_for_each_record() {
     assert_eq!(
         column(&rows_now, "status"),
         [
-            "Delivered", "Delivered", "DeliveryFailed", "Invalid", "Rejected", "Delivered",
-            "Delivered", "DeliveryFailed", "Delivered", "Sent"
+            "Delivered",
+            "Delivered",
+            "DeliveryFailed",
+            "Invalid",
+            "Rejected",
+            "Delivered",
+            "Delivered",
+            "DeliveryFailed",
+            "Delivered",
+            "Sent"
         ]
     );
     assert_eq!(
         column(&rows_now, "errorCode"),
-        ["", "", "SMS-CAR-430", "", "SMS-RC-410", "", "", "SMS-CAR-430", "", ""]
+        [
+            "",
+            "",
+            "SMS-CAR-430",
+            "",
+            "SMS-RC-410",
+            "",
+            "",
+            "SMS-CAR-430",
+            "",
+            ""
+        ]
     );
-    assert_eq!(rows_now[2]["description"], "The carrier took the message for spam");
+    assert_eq!(
+        rows_now[2]["description"],
+        "The carrier took the message for spam"
+    );
     assert!(rows_now[3]["description"].contains("does not begin with '+'"));
     assert_eq!((&*rows_now[3]["to"], &*rows_now[3]["batch"]), ("", ""));
-    assert_eq!((&*rows_now[0]["to"], &*rows_now[0]["cost"]), (&*number(0), "0.01"));
-    let ids: Vec<_> = api.sandbox.accepted().iter().map(|batch| batch.id.clone()).collect();
+    assert_eq!(
+        (&*rows_now[0]["to"], &*rows_now[0]["cost"]),
+        (&*number(0), "0.01")
+    );
+    let ids: Vec<_> = api
+        .sandbox
+        .accepted()
+        .iter()
+        .map(|batch| batch.id.clone())
+        .collect();
     assert_eq!(rows_now[0]["batchId"], ids[0]);
     assert_eq!(rows_now[9]["batchId"], ids[2]);
-    ran.err("10 records").err("SMS-CAR-430: 2 (The carrier took");
+    ran.err("10 records")
+        .err("SMS-CAR-430: 2 (The carrier took");
 
     // The same as JSON, and from a list that is given.
     let out = files.path("rows.ndjson");
-    let run = ask(&api, "report --format ndjson --out").arg(&out).arg(&journal).arg(&path);
-    run.run().code(3).discreet().out("10 records").out("Written: ");
+    let run = ask(&api, "report --format ndjson --out")
+        .arg(&out)
+        .arg(&journal)
+        .arg(&path);
+    run.run()
+        .code(3)
+        .discreet()
+        .out("10 records")
+        .out("Written: ");
     let lines = lines_of_json(&read(&out));
     assert_eq!(lines.len(), 10);
     for (line, row) in lines.iter().zip(&rows_now) {
@@ -209,10 +306,22 @@ fn a_report_has_a_row_for_each_record() {
     // Another list is not taken for it, and what was written before is kept.
     let before = read(&out);
     let other = files.write("other.txt", list.replacen("# a comment\n", "", 1));
-    let run = ask(&api, "report --out").arg(&out).arg(&journal).arg(&other);
-    run.private(&list).run().code(1).err("not the list that was sent").discreet();
+    let run = ask(&api, "report --out")
+        .arg(&out)
+        .arg(&journal)
+        .arg(&other);
+    run.private(&list)
+        .run()
+        .code(1)
+        .err("not the list that was sent")
+        .discreet();
     assert_eq!(read(&out), before);
-    ask(&api, "report --out").arg(&path).arg(&journal).run().code(2).err("is the list itself");
+    ask(&api, "report --out")
+        .arg(&path)
+        .arg(&journal)
+        .run()
+        .code(2)
+        .err("is the list itself");
 }
 
 #[test]
@@ -221,14 +330,25 @@ fn a_run_that_was_stopped_is_told_as_it_is() {
     let files = Files::new();
     let (list, _, journal) = eventful(&api, &files);
     let told = |code| {
-        let ran = ask(&api, "report").arg(&journal).private("").run().code(code);
+        let ran = ask(&api, "report")
+            .arg(&journal)
+            .private("")
+            .run()
+            .code(code);
         rows(&ran.stdout)
     };
     let rows_then = told(4);
     assert_eq!(rows_then.len(), 12);
     let statuses = column(&rows_then, "status");
-    assert!(statuses.contains(&"NotSent") && statuses.contains(&"Delivered"), "{statuses:?}");
-    ask(&api, "status").arg(&journal).run().code(4).out("The run is not finished: 'batchcast resume");
+    assert!(
+        statuses.contains(&"NotSent") && statuses.contains(&"Delivered"),
+        "{statuses:?}"
+    );
+    ask(&api, "status")
+        .arg(&journal)
+        .run()
+        .code(4)
+        .out("The run is not finished: 'batchcast resume");
 
     api.faults("");
     api.resume(&journal).private(&list).run().code(3);
@@ -259,12 +379,23 @@ fn a_server_that_has_forgotten_is_told() {
     let run = ask(&other, "status").arg(&journal);
     run.run().code(2).err("--base-url");
     api.faults("get always: answer 404");
-    ask(&api, "status").arg(&journal).run().code(3).out("1 not known to the server");
+    ask(&api, "status")
+        .arg(&journal)
+        .run()
+        .code(3)
+        .out("1 not known to the server");
     let ran = ask(&api, "report").arg(&journal).run().code(3);
-    assert_eq!(column(&rows(&ran.stdout), "status"), ["NotListed", "NotListed"]);
+    assert_eq!(
+        column(&rows(&ran.stdout), "status"),
+        ["NotListed", "NotListed"]
+    );
     ran.err("the server does not know batch 1");
     std::fs::remove_file(path).unwrap();
-    ask(&api, "report").arg(&journal).run().code(1).err("cannot open");
+    ask(&api, "report")
+        .arg(&journal)
+        .run()
+        .code(1)
+        .err("cannot open");
 }
 
 #[test]
@@ -273,7 +404,10 @@ fn long_lists_are_paged() {
     let files = Files::new();
     let (_, journal) = sent(&api, &files, &numbers(3_500), "", 0);
     let before = api.stats().requests;
-    let ran = ask(&api, "report --format ndjson").arg(&journal).run().code(3);
+    let ran = ask(&api, "report --format ndjson")
+        .arg(&journal)
+        .run()
+        .code(3);
     let rows = ran.json();
     assert_eq!(rows.len(), 3_500);
     for (row, index) in rows.iter().zip(0..) {
@@ -315,16 +449,26 @@ fn the_page_stands_alone_and_gives_nobody_away() {
     let files = Files::new();
     let list = numbers(9) + "+12125550199\nnobody\n";
     let path = files.write("a <b>&\"list\" +14155550123.txt", &list);
-    api.send("--max-messages 4").arg(&path).private(&list).run().code(3);
+    api.send("--max-messages 4")
+        .arg(&path)
+        .private(&list)
+        .run()
+        .code(3);
     let journal = files.path("a <b>&\"list\" +14155550123.txt.batchcast");
     let html = files.path("page.html");
-    let run = ask(&api, "report --html").arg(&html).arg(&journal).private(&list);
+    let run = ask(&api, "report --html")
+        .arg(&html)
+        .arg(&journal)
+        .private(&list);
     let ran = run.run().code(3);
     // There are no rows: nobody asked for them.
     assert!(!ran.stdout.contains("record,line"), "{}", ran.stdout);
     let page = read(&html);
     assert!(is_well_formed(&page), "{page}");
-    assert!(page.contains("a &lt;b&gt;&amp;&quot;list&quot; +*******0123.txt"), "{page}");
+    assert!(
+        page.contains("a &lt;b&gt;&amp;&quot;list&quot; +*******0123.txt"),
+        "{page}"
+    );
     assert!(!page.contains("<b>"));
     let (_, body) = page.split_once("</style>").unwrap();
     for index in 0..9 {
@@ -357,23 +501,39 @@ fn what_was_rejected_without_an_index_is_not_guessed() {
     let server = Server::start(move |number, seen| match (number, seen) {
         (1, Seen::Head) => Then::Read,
         (1, _) => receipt(rejected),
-        (2, _) => Then::Answer("200 OK", r#"{"id":"batch-id","status":"Completed"}"#.to_owned()),
+        (2, _) => Then::Answer(
+            "200 OK",
+            r#"{"id":"batch-id","status":"Completed"}"#.to_owned(),
+        ),
         _ => {
             let one = r#"{"id":1,"to":["+12122000000"],"messageStatus":"Delivered"}"#;
             let other = r#"{"id":"b","to":["+12122000002"],"messageStatus":"Teleported"}"#;
             let strange = r#"{"id":9,"to":["+12120000000"],"messageStatus":"Sent"}"#;
-            Then::Answer("200 OK", format!("{{\"records\":[{other},{one},{strange}]}}"))
+            Then::Answer(
+                "200 OK",
+                format!("{{\"records\":[{other},{one},{strange}]}}"),
+            )
         }
     });
     let files = Files::new();
     let list = files.write("list.txt", numbers(3));
-    let at = |run: Run| run.env("RC_SERVER_URL", server.url()).env("RC_ACCESS_TOKEN", TOKEN);
+    let at = |run: Run| {
+        run.env("RC_SERVER_URL", server.url())
+            .env("RC_ACCESS_TOKEN", TOKEN)
+    };
     at(batchcast("send").envelope()).arg(&list).run().code(3);
     let journal: &Path = &files.path("list.txt.batchcast");
     let ran = at(batchcast("report")).arg(journal).run().code(4);
     let rows = rows(&ran.stdout);
-    assert_eq!(column(&rows, "status"), ["Delivered", "NotListed", "Teleported"]);
+    assert_eq!(
+        column(&rows, "status"),
+        ["Delivered", "NotListed", "Teleported"]
+    );
     assert_eq!(column(&rows, "messageId"), ["1", "", "b"]);
-    assert!(rows[1]["description"].contains("of its batch 1 were rejected"), "{:?}", rows[1]);
+    assert!(
+        rows[1]["description"].contains("of its batch 1 were rejected"),
+        "{:?}",
+        rows[1]
+    );
     ran.err("1 message in these batches that the list has not");
 }

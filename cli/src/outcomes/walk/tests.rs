@@ -117,8 +117,13 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
     }
     let mut fates = fates.iter().copied().cycle();
     let mut begin = 0;
-    for (end, number) in (1..=cases.len()).filter(|&end| end == cases.len() || cases[end - 1].cut).zip(1..) {
-        let valid: Vec<_> = (begin..end).filter(|&at| cases[at].number.is_some()).collect();
+    for (end, number) in (1..=cases.len())
+        .filter(|&end| end == cases.len() || cases[end - 1].cut)
+        .zip(1..)
+    {
+        let valid: Vec<_> = (begin..end)
+            .filter(|&at| cases[at].number.is_some())
+            .collect();
         begin = end;
         let became = fates.next().unwrap();
         let (Some(&first), Some(&last)) = (valid.first(), valid.last()) else {
@@ -147,8 +152,18 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
                     "messageStatus": "Delivered",
                 })),
                 Fate::Unlisted => {}
-                Fate::Rejected => rejects.push(Rejected { index, record, line, code }),
-                Fate::Unplaced => rejects.push(Rejected { index: 0, record: None, line: None, code }),
+                Fate::Rejected => rejects.push(Rejected {
+                    index,
+                    record,
+                    line,
+                    code,
+                }),
+                Fate::Unplaced => rejects.push(Rejected {
+                    index: 0,
+                    record: None,
+                    line: None,
+                    code,
+                }),
             }
             expected[at] = match (became, cases[at].fate) {
                 (Became::Accepted | Became::Missing, Fate::Rejected) => &[REJECTED],
@@ -167,9 +182,17 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
         match became {
             Became::Accepted | Became::Missing => {
                 let rejected = rejects.len() as u64;
-                let unplaced = rejects.iter().filter(|reject| reject.record.is_none()).count() as u64;
+                let unplaced = rejects
+                    .iter()
+                    .filter(|reject| reject.record.is_none())
+                    .count() as u64;
                 if !rejects.is_empty() {
-                    journal.append(&Entry::Rejected { batch: number, rejects }).unwrap();
+                    journal
+                        .append(&Entry::Rejected {
+                            batch: number,
+                            rejects,
+                        })
+                        .unwrap();
                 }
                 let accepted = Entry::Accepted {
                     batch: number,
@@ -185,10 +208,24 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
                     listed.insert(number, messages);
                 }
             }
-            Became::InDoubt => journal.append(&Entry::InDoubt { batch: number, reason: reason() }).unwrap(),
-            Became::Skipped => journal.append(&Entry::Decided { batch: number, decision }).unwrap(),
+            Became::InDoubt => journal
+                .append(&Entry::InDoubt {
+                    batch: number,
+                    reason: reason(),
+                })
+                .unwrap(),
+            Became::Skipped => journal
+                .append(&Entry::Decided {
+                    batch: number,
+                    decision,
+                })
+                .unwrap(),
             Became::Refused => {
-                let refused = Entry::Refused { batch: number, status: 400, code: None };
+                let refused = Entry::Refused {
+                    batch: number,
+                    status: 400,
+                    code: None,
+                };
                 journal.append(&refused).unwrap();
             }
             Became::NotCommitted => {}
