@@ -98,7 +98,7 @@ pub(crate) fn growth(title: &str, begun: Timestamp, steps: &[(Timestamp, u64)]) 
             desc #growth-desc { (described) }
             @for level in levels {
                 line.grid x1=(px(LEFT)) x2=(px(RIGHT)) y1=(px(y(level))) y2=(px(y(level))) {}
-                text.tick x=(px(LEFT - 10.0)) y=(px(y(level) + 4.0)) text-anchor="end" { (short(level)) }
+                text.tick x=(px(LEFT - 10.0)) y=(px(y(level) + 4.0)) text-anchor="end" { (short(level, tick)) }
             }
             path.area d=(area) {}
             path.line d=(line) {}
@@ -127,13 +127,12 @@ fn ticks(most: u64) -> (u64, u64) {
     }
 }
 
-/// A number for an axis.
-fn short(number: u64) -> String {
-    match number {
-        1_000_000.. if number.is_multiple_of(100_000) => {
-            format!("{} M", tenths(number / 100_000))
-        }
-        10_000.. if number.is_multiple_of(100) => format!("{} k", tenths(number / 100)),
+/// A number for an axis with this step: all numbers of an axis in the same unit.
+fn short(number: u64, step: u64) -> String {
+    match step {
+        _ if number == 0 => "0".to_owned(),
+        500_000.. => format!("{} M", tenths(number / 100_000)),
+        5_000.. => format!("{} k", tenths(number / 100)),
         _ => HumanCount(number).to_string(),
     }
 }
@@ -204,15 +203,15 @@ mod tests {
 
     #[test]
     fn numbers_on_an_axis_are_short() {
-        for (number, told) in [
-            (0, "0"),
-            (9_500, "9,500"),
-            (50_000, "50 k"),
-            (12_500, "12.5 k"),
-            (2_000_000, "2 M"),
-            (2_500_000, "2.5 M"),
+        for (number, step, told) in [
+            (0, 500_000, "0"),
+            (8_000, 2_000, "8,000"),
+            (10_000, 2_000, "10,000"),
+            (50_000, 10_000, "50 k"),
+            (2_000_000, 500_000, "2 M"),
+            (2_500_000, 500_000, "2.5 M"),
         ] {
-            assert_eq!(short(number), told);
+            assert_eq!(short(number, step), told);
         }
     }
 }

@@ -133,7 +133,7 @@ fn headline(tally: &Tally) -> Markup {
                 (tile("unsent", "Not sent, or not settled", &percent(not_sent + unsettled, all), html! {
                     (HumanCount(not_sent)) " not sent" br; (HumanCount(unsettled)) " not settled"
                 }))
-                (tile("cost", "Cost", &amount(cost), html! {
+                (tile("cost", "Cost", &amount((cost * 100.0).round() / 100.0), html! {
                     (HumanCount(segments)) @if segments == 1 { " segment" } @else { " segments" }
                 }))
             }

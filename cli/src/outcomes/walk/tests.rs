@@ -278,6 +278,9 @@ fn told(world: &mut World) -> Result<Told> {
 }
 
 proptest! {
+    // Each makes a journal, which is forced to disk.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_record_has_one_row_and_every_message_one_record(
         cases in prop::collection::vec(case(), 0..40),
