@@ -122,3 +122,22 @@ async fn the_rate_limit_is_kept_and_what_passes_is_asked_again() {
         assert_eq!(readback.batch(unknown).await.unwrap(), None);
     }
 }
+
+#[tokio::test]
+async fn lists_are_asked_for_from_the_batch_on() {
+    // The API's lists begin a day ago, unless they are told otherwise.
+    let (_sandbox, client, id) = sent(Sandbox::builder().rate_limit(None), 3).await;
+    let readback = Readback::new(&client);
+    let mut batch = readback.batch(&id).await.unwrap().unwrap();
+    for (created, found) in [("2020-01-01T00:00:00Z", 3), ("2099-01-01T00:00:00Z", 0)] {
+        batch.creation_time = Some(created.to_owned());
+        let counts = readback.statuses(&batch).await.unwrap();
+        assert_eq!(counts.delivered.count, found);
+        let page = readback
+            .messages(&batch, View::Simple)
+            .next_page()
+            .await
+            .unwrap();
+        assert_eq!(page.unwrap().len() as u64, found);
+    }
+}
