@@ -91,6 +91,7 @@ impl Dialect {
     }
 
     /// Where the messages of batches are read back.
+    #[cfg(feature = "send")]
     pub(crate) const fn messages_path(self) -> &'static str {
         match self {
             Self::V1 => "/restapi/v1.0/account/~/a2p-sms/messages",
@@ -98,6 +99,7 @@ impl Dialect {
     }
 
     /// Where messages are counted by what became of them.
+    #[cfg(feature = "send")]
     pub(crate) const fn statuses_path(self) -> &'static str {
         match self {
             Self::V1 => "/restapi/v1.0/account/~/a2p-sms/statuses",
