@@ -142,7 +142,7 @@ impl Dialect {
         }
     }
 
-    /// Where the statuses of a batch's messages are counted.
+    /// Where messages are counted by what became of them.
     #[cfg(feature = "send")]
     pub(crate) const fn statuses_path(self) -> &'static str {
         match self {

@@ -20,6 +20,8 @@ pub mod segment;
 pub mod send;
 #[cfg(feature = "send")]
 mod spool;
+#[cfg(feature = "send")]
+pub mod status;
 
 pub use crate::envelope::{Dialect, Envelope};
 pub use crate::error::{Error, ErrorKind, HeaderError, JsonError, RecordError};

@@ -1,5 +1,6 @@
 //! The command line as it is typed. What it means is for [`config`](crate::config) to say.
 
+mod after;
 mod care;
 mod generate;
 mod plan;
@@ -13,6 +14,7 @@ use batchcast::input::Format;
 use batchcast::{Region, UnknownRegion};
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::after::{ReportArgs, RowsArg, ServerArgs, StatusArgs};
 pub(crate) use self::care::{CareArgs, ColorArg, ShownArgs};
 pub(crate) use self::generate::{CompletionsArgs, ManArgs};
 pub(crate) use self::plan::PlanArgs;
@@ -49,6 +51,9 @@ Examples:
   Send, and go on after whatever has stopped it; nobody gets a message twice:
     batchcast send numbers.txt --from +16505550100 --text 'Hello Team'
     batchcast resume numbers.txt.batchcast --from +16505550100 --text 'Hello Team'
+  See what became of it, and who got it:
+    batchcast status numbers.txt.batchcast --watch
+    batchcast report numbers.txt.batchcast --out results.csv --html results.html
 
 What does not change can stand in a profile, $XDG_CONFIG_HOME/batchcast/config.toml
 (~/.config/batchcast/config.toml), applied by --profile NAME; that of [default] always is:
@@ -84,6 +89,12 @@ pub(crate) enum Command {
     /// Download who has opted out of a sender's messages
     #[command(after_help = screen::OPT_OUTS_EXAMPLES)]
     OptOuts(OptOutsArgs),
+    /// Show what became of a send's batches, or of one batch
+    #[command(after_help = after::STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Say of each record of a list what became of it, as a table and as a page
+    #[command(after_help = after::REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// Run the API on this machine, to try and to test a send without an account
     #[command(after_help = SANDBOX_EXAMPLES)]
     Sandbox(SandboxArgs),
@@ -109,6 +120,7 @@ Examples:
   batchcast sandbox
   batchcast sandbox --listen 127.0.0.1:8025 --record received.ndjson --reject every:100
   batchcast sandbox --fault 'batch 3: reset after 1000' --fault 'batch 5: reset answer, hide 2 lists'
+  batchcast sandbox --deliver SMS-CAR-411=every:50 --segment-cost 0.0075 --deliver-looks 3
   batchcast sandbox --rate-limit 5 --rate-window 2s --fault random:7:0.2";
 
 /// The list, and what is made of it.

@@ -31,12 +31,23 @@ pub(crate) struct Source {
 impl Source {
     /// Opens the list.
     pub(crate) fn open(list: &List) -> Result<Self> {
-        match &list.file {
+        Self::of_path(list.file.as_deref())
+    }
+
+    /// Opens the list at this path; none is standard input.
+    pub(crate) fn of_path(path: Option<&Path>) -> Result<Self> {
+        match path {
             Some(path) => {
                 Self::file(path).with_context(|| format!("cannot open {}", path.display()))
             }
             None => Self::stdin().context("cannot open standard input"),
         }
+    }
+
+    /// All of it, from its beginning, unpacked.
+    pub(crate) fn into_reader(self) -> Result<impl Read + Send + use<>> {
+        let unpacked = unpack(self.reader, &self.consumed).context("cannot read the list")?;
+        Ok(Cursor::new(unpacked.ahead).chain(unpacked.rest))
     }
 
     fn file(path: &Path) -> Result<Self> {

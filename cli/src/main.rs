@@ -19,10 +19,12 @@ mod journal;
 mod kept;
 mod log;
 mod opt_outs;
+mod outcomes;
 mod plan;
 mod profile;
 mod progress;
 mod quantity;
+mod readback;
 mod recipe;
 mod records;
 mod report;
@@ -31,7 +33,9 @@ mod sandbox;
 mod screen;
 mod send;
 mod signals;
+mod status;
 mod suppress;
+mod table;
 mod terminal;
 mod unpack;
 mod waits;
@@ -60,6 +64,8 @@ fn run() -> Result<Exit> {
         Command::Plan(args) => plan::run(args),
         Command::Encode(args) => encode::run(args),
         Command::OptOuts(args) => opt_outs::run(&args),
+        Command::Status(args) => status::run(args),
+        Command::Report(args) => outcomes::run(&args),
         Command::Sandbox(args) => sandbox::run(args),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

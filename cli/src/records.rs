@@ -109,7 +109,7 @@ impl RecordsFile {
 }
 
 /// Whether both are one regular file. (A device, such as /dev/null, may well be both.)
-fn same_file(one: &Metadata, other: &Metadata) -> bool {
+pub(crate) fn same_file(one: &Metadata, other: &Metadata) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;

@@ -57,7 +57,7 @@ pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
 }
 
 /// What one server has accepted, another one has not.
-fn same_server(before: &str, now: &str) -> Result<()> {
+pub(crate) fn same_server(before: &str, now: &str) -> Result<()> {
     if before.trim_end_matches('/') == now.trim_end_matches('/') {
         return Ok(());
     }

@@ -14,6 +14,7 @@ use crate::Sandbox;
 use crate::auth::{Credentials, Tokens};
 use crate::busy::Busy;
 use crate::clock::{Clock, UtcOffset};
+use crate::deliver::{Deliveries, DeliveryRule};
 use crate::fault::{FaultPlan, FaultRule, Faults};
 use crate::limit::{Limiter, RateLimit};
 use crate::opt_outs::OptOut;
@@ -46,6 +47,7 @@ pub struct SandboxBuilder {
     faults: FaultPlan,
     clock: Clock,
     batch_size: BatchSize,
+    deliveries: Deliveries,
     opt_outs: Vec<OptOut>,
 }
 
@@ -91,6 +93,7 @@ impl SandboxBuilder {
             faults: FaultPlan::new(),
             clock: Clock::default(),
             batch_size: BatchSize::default(),
+            deliveries: Deliveries::default(),
             opt_outs: Vec::new(),
         }
     }
@@ -156,6 +159,26 @@ impl SandboxBuilder {
     /// What `batchSize` counts. Default: the accepted messages.
     pub fn batch_size(mut self, batch_size: BatchSize) -> Self {
         self.batch_size = batch_size;
+        self
+    }
+
+    /// Adds a rule about what becomes of accepted messages; the first one that fits a message counts. Default: all are
+    /// delivered.
+    pub fn deliver(mut self, rule: DeliveryRule) -> Self {
+        self.deliveries.rules.push(rule);
+        self
+    }
+
+    /// At which look a batch is completed; a look is a request for that one batch. Before, it is `Processing`, and the same
+    /// share of its messages is dealt with, the others are `Queued`. Default: 0, it is completed before anybody looks.
+    pub fn looks(mut self, looks: u64) -> Self {
+        self.deliveries.looks = looks;
+        self
+    }
+
+    /// What a segment costs. A message that could not be sent costs nothing. Default: 0.
+    pub fn segment_cost(mut self, cost: f64) -> Self {
+        self.deliveries.segment_cost = cost;
         self
     }
 
@@ -248,6 +271,7 @@ impl SandboxBuilder {
             discard: self.discard,
             clock: self.clock,
             batch_size: self.batch_size,
+            deliveries: self.deliveries,
             tokens: Tokens::new(
                 self.token_lifetime.min(FOREVER),
                 self.credentials,

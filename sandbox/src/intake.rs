@@ -114,6 +114,7 @@ impl<'s> Intake<'s> {
             rejected: self.rejected,
             created,
             hidden: hide.map(Hidden::new),
+            looks: 0,
             kept: self.kept,
         };
         if hide.is_some() {

@@ -41,7 +41,8 @@
 //! - `batchSize` counts the accepted messages, without the rejected ones, unless [`BatchSize::Sent`] is set.
 //! - A malformed recipient is rejected alone, unless [`Malformed::Refuse`] is set.
 //! - A batch is `Processing` in the answer that creates it and `Completed` whenever it is read later; its accepted
-//!   messages are `Delivered`, and nothing costs anything.
+//!   messages are `Delivered`, and nothing costs anything, unless [`SandboxBuilder::deliver`],
+//!   [`looks`](SandboxBuilder::looks) and [`segment_cost`](SandboxBuilder::segment_cost) say otherwise.
 //! - Members and query parameters that are unknown, or there twice, are errors (`400 CMN-101`): a sandbox should
 //!   show a mistake. The members may come in any order.
 //! - A body counts once it is complete, whether or not its client waits for the answer. A body that ends early
@@ -64,6 +65,7 @@ mod builder;
 mod busy;
 mod clock;
 mod create;
+mod deliver;
 mod error;
 pub mod fault;
 mod intake;
@@ -94,6 +96,7 @@ use tokio::task::JoinHandle;
 pub use accepted::{AcceptedBatch, AcceptedMessage};
 pub use builder::{DEFAULT_MAX_BODY_BYTES, SandboxBuilder, StartError};
 pub use clock::{ParseOffsetError, UtcOffset};
+pub use deliver::{DeliveryRule, ParseDeliveryError};
 pub use limit::{RateLimit, RetryAfter};
 pub use opt_outs::{OptOut, ParseOptOutError};
 pub use reject::{Malformed, ParseRuleError, RejectRule};

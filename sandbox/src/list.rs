@@ -1,7 +1,7 @@
 //! The reading endpoints.
 //!
-//! The model is simple and deterministic: a batch is `Processing` in the answer that creates it and `Completed`
-//! whenever it is read later, and all its accepted messages are `Delivered`, free of charge.
+//! The model is simple and deterministic: a batch is `Processing` in the answer that creates it. How far it is when
+//! it is read later, and what has become of its messages, is for [`deliver`](crate::deliver) to say.
 
 use hyper::StatusCode;
 use serde::Serialize;
@@ -31,7 +31,6 @@ pub(crate) struct BatchView {
     pub(crate) rejected: [(); 0],
 }
 
-const COMPLETED: &str = "Completed";
 pub(crate) const E164: &str = "a number in E.164, its + written as %2B,";
 
 pub(crate) fn batches(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
@@ -45,7 +44,7 @@ pub(crate) fn batches(state: &State, query: Option<&str>) -> Result<Answer, ApiE
     ];
     let query = Query::parse(query, &known)?;
     let from = query.value("from", E164, Number::parse)?;
-    let statuses = ["Queued", "Processing", "Sent", COMPLETED];
+    let statuses = ["Queued", "Processing", "Sent", "Completed"];
     let status = query.value("status", "Queued, Processing, Sent or Completed", |text| {
         statuses.into_iter().find(|status| *status == text)
     })?;
@@ -54,12 +53,12 @@ pub(crate) fn batches(state: &State, query: Option<&str>) -> Result<Answer, ApiE
     let found = store.batches().filter(|batch| {
         period.contains(&batch.created)
             && from.is_none_or(|from| batch.from == from)
-            && status.is_none_or(|status| status == COMPLETED)
+            && status.is_none_or(|status| status == state.deliveries.status(batch))
     });
     let page = paging.page(
         found,
         |batch| Key::new(batch.sequence, 0),
-        |batch| completed(state, batch),
+        |batch| batch_view(state, batch),
     );
     store.was_listed();
     drop(store);
@@ -70,7 +69,7 @@ pub(crate) fn batch(state: &State, id: &str, query: Option<&str>) -> Result<Answ
     Query::parse(query, &[])?;
     let view = Uuid::parse_str(id)
         .ok()
-        .and_then(|id| state.store().batch(id).map(|batch| completed(state, batch)));
+        .and_then(|id| state.store().look(id).map(|batch| batch_view(state, batch)));
     let view = view.ok_or_else(|| ApiError::not_found("batchId"))?;
     Ok(answer::json(StatusCode::OK, &view))
 }
@@ -86,10 +85,12 @@ struct MessageView {
     last_modified_time: String,
     message_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    segment_count: Option<usize>,
+    segment_count: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     cost: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<String>,
     direction: &'static str,
 }
 
@@ -155,25 +156,62 @@ pub(crate) fn statuses(state: &State, query: Option<&str>) -> Result<Answer, Api
     })?;
     let period = query.period(state.clock.now())?;
     let mut view = StatusesView::default();
-    view.delivered.count = state
-        .store()
+    let store = state.store();
+    let found = store
         .batches()
         .filter(|found| batch.is_none_or(|id| found.id == id))
-        .filter(|found| outbound.unwrap_or(true) && period.contains(&found.created))
-        .map(|found| found.size)
-        .sum();
+        .filter(|found| outbound.unwrap_or(true) && period.contains(&found.created));
+    for batch in found {
+        view.add(state, batch);
+    }
+    drop(store);
     Ok(answer::json(StatusCode::OK, &view))
 }
 
-fn completed(state: &State, batch: &Batch) -> BatchView {
+impl StatusesView {
+    /// Messages that were dropped are counted as delivered, free of charge.
+    fn add(&mut self, state: &State, batch: &Batch) {
+        let deliveries = &state.deliveries;
+        let mut listed = 0;
+        for message in batch.messages() {
+            listed += 1;
+            let delivery = deliveries.of(&message);
+            let count = match delivery.status {
+                "Queued" => &mut self.queued,
+                "Sent" => &mut self.sent,
+                "SendingFailed" => &mut self.sending_failed,
+                "DeliveryFailed" => &mut self.delivery_failed,
+                _ => &mut self.delivered,
+            };
+            count.count += 1;
+            count.cost += delivery.cost;
+            if let Some(code) = delivery.code {
+                *count.error_code_counts.entry(code.to_owned()).or_default() += 1;
+            }
+        }
+        self.delivered.count += batch.size - listed;
+    }
+}
+
+fn batch_view(state: &State, batch: &Batch) -> BatchView {
+    let deliveries = &state.deliveries;
+    let processed = deliveries.processed(batch);
+    let is_completed = processed == batch.size;
     let size = state.batch_size.of(batch.size, batch.rejected);
+    let cost = || {
+        if deliveries.segment_cost == 0.0 {
+            return 0.0;
+        }
+        let costs = batch.messages().map(|message| deliveries.of(&message).cost);
+        costs.sum()
+    };
     BatchView {
         id: batch.id,
         from: Some(batch.from),
         batch_size: size,
-        processed_count: size,
-        status: COMPLETED,
-        cost: Some(0.0),
+        processed_count: if is_completed { size } else { processed },
+        status: deliveries.status(batch),
+        cost: is_completed.then(cost),
         creation_time: state.clock.rfc3339(batch.created),
         last_modified_time: state.clock.rfc3339(batch.created),
         rejected: [],
@@ -182,6 +220,7 @@ fn completed(state: &State, batch: &Batch) -> BatchView {
 
 fn message_view(state: &State, message: &Message<'_>, detailed: bool) -> MessageView {
     let time = state.clock.rfc3339(message.batch.created);
+    let delivery = state.deliveries.of(message);
     MessageView {
         id: format!("{}{:010}", message.batch.sequence + 1, message.ordinal),
         batch_id: message.batch.id,
@@ -189,26 +228,12 @@ fn message_view(state: &State, message: &Message<'_>, detailed: bool) -> Message
         to: [message.to],
         creation_time: time.clone(),
         last_modified_time: time,
-        message_status: "Delivered",
-        segment_count: message.text.map(segments),
+        message_status: delivery.status,
+        segment_count: delivery.segments,
         text: message.text.filter(|_| detailed).map(str::to_owned),
-        cost: 0.0,
+        cost: delivery.cost,
+        error_code: delivery.code.map(str::to_owned),
         direction: "Outbound",
-    }
-}
-
-/// Segments, roughly: all of ASCII is taken for GSM-7, all else for UCS-2.
-fn segments(text: &str) -> usize {
-    let units = text.encode_utf16().count();
-    let (single, part) = if text.is_ascii() {
-        (160, 153)
-    } else {
-        (70, 67)
-    };
-    if units <= single {
-        1
-    } else {
-        units.div_ceil(part)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::auth::Tokens;
 use crate::busy::Busy;
 use crate::clock::Clock;
+use crate::deliver::Deliveries;
 use crate::fault::Faults;
 use crate::limit::Limiter;
 use crate::opt_outs::OptOut;
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) discard: bool,
     pub(crate) clock: Clock,
     pub(crate) batch_size: BatchSize,
+    pub(crate) deliveries: Deliveries,
     pub(crate) tokens: Tokens,
     /// `None` where no limit is wanted, nor its headers.
     pub(crate) limits: Option<Limits>,

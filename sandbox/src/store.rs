@@ -46,6 +46,8 @@ pub(crate) struct Batch {
     pub(crate) created: Timestamp,
     /// `None` for good, or from the beginning.
     pub(crate) hidden: Option<Hidden>,
+    /// How often it was looked at.
+    pub(crate) looks: u64,
     pub(crate) kept: Kept,
 }
 
@@ -137,26 +139,36 @@ impl Store {
         }
     }
 
-    pub(crate) fn batch(&self, id: Uuid) -> Option<&Batch> {
-        self.batches().find(|batch| batch.id == id)
+    /// Looks at a batch, if it can be read back.
+    pub(crate) fn look(&mut self, id: Uuid) -> Option<&Batch> {
+        let sequence = self.batches().find(|batch| batch.id == id)?.sequence;
+        let mut batches = self.batches.iter_mut();
+        let batch = batches.find(|batch| batch.sequence == sequence)?;
+        batch.looks += 1;
+        Some(batch)
     }
 
     /// The batches newest first, the messages of each in the order they were sent.
     pub(crate) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
-        self.batches().flat_map(|batch| {
-            batch.kept.iter().map(move |(ordinal, to, text)| {
-                let text = match text {
-                    KeptText::Own(text) => Some(text),
-                    KeptText::Default => batch.text.as_deref(),
-                    KeptText::Dropped => None,
-                };
-                Message {
-                    batch,
-                    ordinal,
-                    to,
-                    text,
-                }
-            })
+        self.batches().flat_map(Batch::messages)
+    }
+}
+
+impl Batch {
+    /// Those of its messages that are kept, in the order they were sent.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Message<'_>> {
+        self.kept.iter().map(move |(ordinal, to, text)| {
+            let text = match text {
+                KeptText::Own(text) => Some(text),
+                KeptText::Default => self.text.as_deref(),
+                KeptText::Dropped => None,
+            };
+            Message {
+                batch: self,
+                ordinal,
+                to,
+                text,
+            }
         })
     }
 }
@@ -272,6 +284,7 @@ mod tests {
             rejected: 0,
             created: Timestamp::UNIX_EPOCH,
             hidden: None,
+            looks: 0,
             kept,
         }
     }

@@ -395,3 +395,77 @@ async fn a_shutdown_lets_an_open_request_finish() {
     drop(idle);
     assert_eq!(running.await.expect("no panic").messages, 2);
 }
+
+#[tokio::test]
+async fn what_becomes_of_messages_is_set_by_rule_and_known_by_looking() {
+    let builder = Sandbox::builder()
+        .deliver("SMS-CAR-411=every:4".parse().expect("a rule"))
+        .deliver("SMS-UP-430=every:5".parse().expect("a rule"))
+        .deliver("Sent=suffix:2".parse().expect("a rule"))
+        .segment_cost(0.5)
+        .looks(2);
+    let api = Api::with(builder).await;
+    let id = api.create(numbered(10)).await["id"].clone();
+    let id = id.as_str().expect("an id");
+    let path = format!("{BATCHES}/{id}");
+    let messages = format!("{MESSAGES}?batchId={id}");
+    let statuses = |list: &Value| -> Vec<String> {
+        let records = list["records"].as_array().expect("records");
+        let status = |record: &Value| record["messageStatus"].as_str().expect("one").to_owned();
+        records.iter().map(status).collect()
+    };
+
+    // Nobody has looked; then one half is dealt with; then all.
+    assert!(
+        statuses(&api.get(&messages).await)
+            .iter()
+            .all(|status| status == "Queued")
+    );
+    assert_eq!(
+        api.get(&format!("{BATCHES}?status=Processing")).await["records"][0]["id"],
+        id
+    );
+    let looked = api.get(&path).await;
+    assert_eq!(
+        json!([looked["status"], looked["processedCount"], looked["cost"]]),
+        json!(["Processing", 5, null])
+    );
+    let counts = api.get(&format!("{STATUSES}?batchId={id}")).await;
+    assert_eq!(counts["queued"]["count"], 5);
+    let looked = api.get(&path).await;
+    assert_eq!(
+        json!([looked["status"], looked["processedCount"], looked["cost"]]),
+        json!(["Completed", 10, 4.0])
+    );
+
+    let list = api.get(&messages).await;
+    let expected = [
+        "Delivered",
+        "Delivered",
+        "Sent",
+        "DeliveryFailed",
+        "SendingFailed",
+        "Delivered",
+        "Delivered",
+        "DeliveryFailed",
+        "Delivered",
+        "SendingFailed",
+    ];
+    assert_eq!(statuses(&list), expected);
+    assert_eq!(list["records"][3]["errorCode"], "SMS-CAR-411");
+    assert_eq!(list["records"][0].get("errorCode"), None);
+    assert_eq!(list["records"][4]["cost"], 0.0);
+    let counts = api.get(&format!("{STATUSES}?batchId={id}")).await;
+    assert_eq!(
+        json!([
+            counts["delivered"]["count"],
+            counts["sent"]["count"],
+            counts["queued"]["count"],
+            counts["deliveryFailed"],
+            counts["sendingFailed"]["errorCodeCounts"]
+        ]),
+        json!([
+            5, 1, 0, {"count": 2, "cost": 1.0, "errorCodeCounts": {"SMS-CAR-411": 2}}, {"SMS-UP-430": 2}
+        ])
+    );
+}

@@ -41,6 +41,8 @@ pub struct BatchState {
     pub commits: u32,
     /// When it was last committed, by the clock of the machine that did it.
     pub committed_at: SystemTime,
+    /// When it was found out what became of it, by the same clock; `None` while nobody knows.
+    pub settled_at: Option<SystemTime>,
     /// How many rejected messages are in the journal since then.
     pub rejects: u64,
 }
@@ -167,6 +169,9 @@ impl Sum {
     }
 
     pub(super) fn add(&mut self, at: SystemTime, entry: Entry) {
+        if let Some(number) = settles(&entry) {
+            self.batch(number).settled_at = Some(at);
+        }
         match entry {
             Entry::Commit { batch } => self.commit(at, batch),
             Entry::Rejected { batch, rejects } => {
@@ -239,6 +244,7 @@ impl Sum {
                 status: Status::Committed,
                 commits: 0,
                 committed_at: at,
+                settled_at: None,
                 rejects: 0,
             });
             self.state.batches.len() - 1
@@ -248,11 +254,23 @@ impl Sum {
         known.status = Status::Committed;
         known.commits = known.commits.saturating_add(1);
         known.committed_at = at;
+        known.settled_at = None;
         known.rejects = 0;
     }
 
     /// A batch that was committed: the rules see to it that it was.
     fn batch(&mut self, number: u64) -> &mut BatchState {
         &mut self.state.batches[self.places[&number]]
+    }
+}
+
+/// The number of the batch that this line settles, if it does.
+const fn settles(entry: &Entry) -> Option<u64> {
+    match entry {
+        Entry::Accepted { batch, .. }
+        | Entry::Refused { batch, .. }
+        | Entry::Withdrawn { batch, .. }
+        | Entry::Decided { batch, .. } => Some(*batch),
+        _ => None,
     }
 }

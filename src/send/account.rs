@@ -171,6 +171,7 @@ mod tests {
             status: Status::Committed,
             commits: 1,
             committed_at: std::time::SystemTime::UNIX_EPOCH,
+            settled_at: None,
             rejects: 0,
         }
     }

@@ -1,4 +1,4 @@
-//! Asking the API for something, such as a page of a list, and again if that fails in passing.
+//! Asking the API for something: with the care of the client, and again if it fails in passing.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -8,12 +8,12 @@ use crate::send::outcome::Failure;
 use crate::send::policy::{Action, Circumstances, Policy, Retry};
 use crate::send::response;
 
-/// A page of a list.
+/// A page of one of the API's lists.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Page<T> {
+pub(crate) struct Page<T> {
     #[serde(default = "Vec::new")]
-    pub(super) records: Vec<T>,
+    pub(crate) records: Vec<T>,
     #[serde(default)]
     paging: Option<Paging>,
 }
@@ -25,47 +25,22 @@ struct Paging {
 }
 
 impl<T> Page<T> {
-    /// The token of the next page, if there is one.
-    pub(super) fn take_next(&mut self) -> Option<String> {
-        self.paging.take().and_then(|paging| paging.next_page_token)
+    /// What is to be asked for to get the next page, if there is one.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        self.paging.as_mut()?.next_page_token.take()
     }
 }
 
-/// What is asked for.
-pub(super) struct Asked<'a> {
-    pub(super) path: &'a str,
-    pub(super) query: &'a [(&'a str, &'a str)],
-    /// How many records a page has at most.
-    pub(super) page_size: u32,
-    /// The page's token; `None` for the first one.
-    pub(super) page: Option<&'a str>,
-}
-
-/// Asks for a page.
-pub(super) async fn page<T: DeserializeOwned>(
-    client: &Client,
-    retry: Retry,
-    asked: &Asked<'_>,
-    waiting: Waiting<'_>,
-) -> Result<Page<T>, Failure> {
-    let page_size = asked.page_size.to_string();
-    let mut query = asked.query.to_vec();
-    query.push(("perPage", &page_size));
-    query.extend(asked.page.map(|token| ("pageToken", token)));
-    let (path, query) = (asked.path, &query);
-    ask(client, Question { path, query, retry }, waiting).await
-}
-
-/// What is asked for, be it a page or not, and how often.
+/// What is asked for, and how often.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Question<'q> {
-    pub(super) path: &'q str,
-    pub(super) query: &'q [(&'q str, &'q str)],
-    pub(super) retry: Retry,
+pub(crate) struct Question<'q> {
+    pub(crate) path: &'q str,
+    pub(crate) query: &'q [(&'q str, &'q str)],
+    pub(crate) retry: Retry,
 }
 
 /// Asks, and again if that fails in passing.
-pub(super) async fn ask<T: DeserializeOwned>(
+pub(crate) async fn ask<T: DeserializeOwned>(
     client: &Client,
     question: Question<'_>,
     waiting: Waiting<'_>,
@@ -74,7 +49,7 @@ pub(super) async fn ask<T: DeserializeOwned>(
     loop {
         let (failure, bearer) = match client.get(question.path, question.query, waiting).await {
             Ok(answer) => match response::read_json(answer, client.timeouts().response).await {
-                Ok(answer) => return Ok(answer),
+                Ok(json) => return Ok(json),
                 Err(failure) => (failure, None),
             },
             Err(failed) => failed,
@@ -100,4 +75,20 @@ pub(super) async fn ask<T: DeserializeOwned>(
             _ => return Err(failure),
         }
     }
+}
+
+/// Asks for a page of a list: `token` says which, none is the first.
+pub(crate) async fn ask_page<T: DeserializeOwned>(
+    client: &Client,
+    question: Question<'_>,
+    per_page: u32,
+    token: Option<&str>,
+    waiting: Waiting<'_>,
+) -> Result<Page<T>, Failure> {
+    let per_page = per_page.to_string();
+    let mut query = question.query.to_vec();
+    query.push(("perPage", &per_page));
+    query.extend(token.map(|token| ("pageToken", token)));
+    let query = &query;
+    ask(client, Question { query, ..question }, waiting).await
 }

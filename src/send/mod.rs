@@ -39,11 +39,11 @@
 //! [`Journal`]: crate::journal::Journal
 
 mod account;
-mod ask;
+pub(crate) mod ask;
 mod auth;
 mod blocking;
 mod canary;
-mod client;
+pub(crate) mod client;
 mod clock;
 mod coverage;
 mod delivery;
@@ -59,7 +59,7 @@ mod pump;
 mod reconcile;
 mod replay;
 mod resplit;
-mod response;
+pub(crate) mod response;
 mod run;
 mod source;
 mod trace;

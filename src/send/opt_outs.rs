@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::envelope::Dialect;
 use crate::message::PhoneNumber;
-use crate::send::ask::{self, Asked};
+use crate::send::ask::{Question, ask_page};
 use crate::send::client::{Client, WaitingFor};
 use crate::send::outcome::{Failure, FailureKind};
 use crate::send::policy::Retry;
@@ -99,14 +99,14 @@ impl<'c> OptOuts<'c> {
             Next::First => None,
             Next::Page(token) => Some(token.as_str()),
         };
-        let asked = Asked {
+        let question = Question {
             path: Dialect::default().opt_outs_path(),
             query: &[("from", self.from.as_str())],
-            page_size: self.page_size,
-            page,
+            retry: self.retry,
         };
-        let mut answer = ask::page(self.client, self.retry, &asked, &*self.waiting).await?;
-        self.next = match answer.take_next() {
+        let answer = ask_page(self.client, question, self.page_size, page, &*self.waiting);
+        let mut answer = answer.await?;
+        self.next = match answer.next() {
             // It would be asked for without end.
             Some(next) if page == Some(next.as_str()) => {
                 let reason = "a page is said to follow on itself".to_owned();

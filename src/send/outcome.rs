@@ -180,6 +180,12 @@ impl Failure {
     pub fn kind(&self) -> &FailureKind {
         &self.0
     }
+
+    /// Whether it may pass by itself, so that trying again later can help. Otherwise something has to be put right.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        policy::is_passing(self)
+    }
 }
 
 impl<K: Into<FailureKind>> From<K> for Failure {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::encode::Batch;
-use crate::send::ask::{self, Asked, Page};
+use crate::send::ask::{Page, Question, ask_page};
 use crate::send::blocking::blocking;
 use crate::send::client::WaitingFor;
 use crate::send::delivery::Shared;
@@ -281,7 +281,7 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
     let mut token: Option<String> = None;
     loop {
         let mut page: Page<Listed> = ask(shared, sought, path, &query, token.as_deref()).await?;
-        let next = page.take_next();
+        let next = page.next();
         for listed in page.records {
             let created = listed.creation_time.as_deref().and_then(timestamp);
             let fits = listed.from.as_deref().is_none_or(|from| from == shared.from.as_str())
@@ -423,13 +423,10 @@ async fn ask<T: DeserializeOwned>(
 ) -> Result<Page<T>, Failure> {
     let number = sought.batch.number;
     let waiting = |what, wait| shared.waiting(number, what, wait);
-    let asked = Asked {
-        path,
-        query,
-        page_size: shared.reconciliation.page_size,
-        page,
-    };
-    ask::page(&shared.client, shared.retry, &asked, &waiting).await
+    let retry = shared.retry;
+    let question = Question { path, query, retry };
+    let per_page = shared.reconciliation.page_size;
+    ask_page(&shared.client, question, per_page, page, &waiting).await
 }
 
 #[cfg(test)]

@@ -200,7 +200,9 @@ impl<'de, R: TakeReject> Visitor<'de> for RejectsSeed<'_, R> {
 }
 
 /// `to` is an array by the guide; a bare string is understood too.
-fn one_or_first<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn one_or_first<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum To {
@@ -345,7 +347,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 
 /// An id as it is, but nothing that a terminal would take for a command. A long run of digits in it
 /// is no phone number.
-pub(super) fn id(id: &str) -> String {
+pub(crate) fn id(id: &str) -> String {
     id.chars()
         .filter(char::is_ascii_graphic)
         .take(SHOWN)
@@ -379,7 +381,7 @@ fn page_title(headers: &HeaderMap, body: &[u8]) -> Option<String> {
 
 /// A server's text, fit for a person's eyes and for a log: no control characters, no long run of
 /// digits (a phone number, but for its last four), not endless.
-pub(super) fn cleaned(text: &str) -> String {
+pub(crate) fn cleaned(text: &str) -> String {
     let mut out = String::new();
     let mut digits = String::new();
     let flush = |out: &mut String, digits: &mut String| {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use batchcast_sandbox::fault::FaultRule;
 use batchcast_sandbox::{
-    BatchSize, DEFAULT_MAX_BODY_BYTES, Malformed, OptOut, RateLimit, RejectRule, RetryAfter,
-    Sandbox, SandboxBuilder, UtcOffset,
+    BatchSize, DEFAULT_MAX_BODY_BYTES, DeliveryRule, Malformed, OptOut, RateLimit, RejectRule,
+    RetryAfter, Sandbox, SandboxBuilder, UtcOffset,
 };
 use clap::ValueEnum;
 
@@ -33,6 +33,19 @@ pub(crate) struct SandboxArgs {
     /// What the batchSize of an answer counts
     #[arg(long, value_name = "WHAT", default_value = "accepted")]
     batch_size: BatchSizeArg,
+
+    /// What becomes of accepted messages: CODE=WHICH or Sent=WHICH, WHICH as in --reject, such as
+    /// SMS-CAR-411=every:50; may be there more than once [default: all are delivered]
+    #[arg(long, value_name = "RULE")]
+    deliver: Vec<DeliveryRule>,
+
+    /// At which look a batch is completed; a look asks for that one batch, as 'batchcast status' does
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    deliver_looks: u64,
+
+    /// What a segment costs
+    #[arg(long, value_name = "AMOUNT", default_value_t = 0.0, value_parser = amount)]
+    segment_cost: f64,
 
     /// Append every accepted message to this file, one JSON object a line
     #[arg(long, value_name = "FILE", conflicts_with = "discard")]
@@ -172,6 +185,8 @@ impl SandboxArgs {
                 BatchSizeArg::Accepted => BatchSize::Accepted,
                 BatchSizeArg::Sent => BatchSize::Sent,
             })
+            .looks(self.deliver_looks)
+            .segment_cost(self.segment_cost)
             .discard(self.discard)
             .max_body_bytes(self.max_body_bytes)
             .rate_limit(limit)
@@ -183,6 +198,9 @@ impl SandboxArgs {
             .opt_outs(opt_outs.unwrap_or_default());
         if let Some(limit) = auth_limit {
             builder = builder.auth_rate_limit(limit);
+        }
+        for rule in self.deliver {
+            builder = builder.deliver(rule);
         }
         if let Some(path) = self.record {
             builder = builder.record(path);
@@ -205,6 +223,14 @@ impl SandboxArgs {
             None => limit,
         }
     }
+}
+
+/// An amount of money.
+fn amount(typed: &str) -> Result<f64, &'static str> {
+    let amount = typed.parse().ok().filter(|amount: &f64| amount.is_finite());
+    amount
+        .filter(|amount| *amount >= 0.0)
+        .ok_or("not an amount, such as 0.0075")
 }
 
 /// A header, as the sandbox itself writes it, blank lines and comments are passed over.

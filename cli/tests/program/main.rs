@@ -1,5 +1,6 @@
 //! The program as a process: what goes in, what comes out, and its exit code.
 
+mod after;
 mod api;
 mod common_text;
 mod encode;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::api::Api;
 use crate::support::{Files, Run, batchcast, number, numbers};
 
-fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(content.as_ref()).unwrap();
     encoder.finish().unwrap()

@@ -1,0 +1,115 @@
+//! The flags of what is done after a send: `status` and `report`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+pub(super) const STATUS_EXAMPLES: &str = "\
+Credentials and server are those of the send (see 'batchcast send --help').
+
+Of a run that is not finished it shows the batches that are in the journal. --watch asks again, at the
+interval and within the API's rate limit, until every accepted batch is completed; on a terminal the
+table changes, elsewhere there is a line for each change. Ctrl-C ends it; nothing else does it stop.
+
+Examples:
+  batchcast status numbers.txt.batchcast
+  batchcast status numbers.txt.batchcast --watch --interval 1m
+  batchcast status 3157ac7d-baab-4d0e-1453-deada6c735d2 --json
+
+Exit codes: 0 every batch is completed and nothing failed; 1 failure; 2 wrong usage; 3 completed, but some
+messages failed, were rejected, or are not known to the server; 4 not completed yet, or the run is not
+finished, or a failure that passes; 5 a batch is in doubt; 130 interrupted.";
+
+pub(super) const REPORT_EXAMPLES: &str = "\
+A row for each record of the list, in its order: record, line, to, batch, batchId, messageId, status,
+errorCode, description, segments, cost. The status is the API's (Queued, Sent, Delivered, SendingFailed,
+DeliveryFailed), or Rejected, Invalid, NotSent, InDoubt, Skipped; NotListed is one of an accepted batch for
+which the API lists no message, such as a reject whose answer was lost, or a record that was passed over when
+the list was sent.
+
+The journal has no numbers, so the list is read again; a message is found by its number within its batch.
+Memory is that of the largest batch: 40 bytes a message, and 32 a rejected one.
+
+The page is one file that needs no network. It holds no numbers and no texts.
+
+Examples:
+  batchcast report numbers.txt.batchcast --out results.csv --html results.html
+  batchcast report numbers.txt.batchcast --format ndjson | jq 'select(.errorCode)'
+  A list that came from standard input:
+    query | batchcast report ~/.local/state/batchcast/… - --out results.csv
+
+Exit codes: 0 every record was delivered or sent; 1 failure; 2 wrong usage; 3 some failed, were rejected or
+invalid, or are not known to the server; 4 some are not sent, or still on their way, or a failure that passes;
+5 a batch is in doubt; 130 interrupted.";
+
+#[derive(clap::Args)]
+pub(crate) struct StatusArgs {
+    /// The journal of a send, or the server's id of one batch
+    #[arg(value_name = "JOURNAL|BATCH-ID")]
+    pub(crate) of: PathBuf,
+
+    /// Ask again until all batches are completed
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    /// How long to wait before asking again, such as 30s, 2m or 1h
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::quantity::time, requires = "watch")]
+    pub(crate) interval: Duration,
+
+    /// Write JSON to standard output: a line for each batch, when it changes, then one for the summary
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ReportArgs {
+    /// The journal of the send
+    #[arg(value_name = "JOURNAL")]
+    pub(crate) journal: PathBuf,
+
+    /// The same list as was sent; - is standard input [default: where it was]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// How the rows are written
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub(crate) format: RowsArg,
+
+    /// Write the rows to this file [default: standard output, which is also meant by -; none if there is --html]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Write a page with charts to this file, to look at in a browser
+    #[arg(long, value_name = "PATH")]
+    pub(crate) html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Which server is asked.
+#[derive(clap::Args)]
+pub(crate) struct ServerArgs {
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
+    )]
+    pub(crate) base_url: Option<String>,
+
+    /// The certificate authorities to trust, a PEM file, instead of the system's
+    #[arg(long, value_name = "PEMFILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowsArg {
+    /// Comma-separated, with a header
+    Csv,
+    /// A JSON object a line
+    Ndjson,
+}

@@ -1,0 +1,316 @@
+//! `batchcast report`: what became of each record of a list.
+
+mod chart;
+mod joined;
+mod page;
+mod rejects;
+mod row;
+mod tally;
+mod walk;
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use batchcast::input::{Fields, Parser, Reader};
+use batchcast::journal::{BatchState, Journal, State, Status};
+use batchcast::send::Failure;
+use batchcast::status::{BatchStatus, Readback, View, meaning};
+use indicatif::HumanCount;
+use tempfile::NamedTempFile;
+use tokio::runtime::Runtime;
+
+use self::joined::Joined;
+use self::rejects::RejectsOf;
+use self::row::Rows;
+use self::tally::Tally;
+use self::walk::Answer;
+use crate::args::ReportArgs;
+use crate::exit::Exit;
+use crate::fail::Usage;
+use crate::input::Source;
+use crate::progress::{amount, count};
+use crate::readback::{self, Server};
+use crate::recipe::Recipe;
+use crate::signals::Stop;
+use crate::{clean, terminal};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the list is not there or not the one that was sent, or a file cannot be written.
+pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
+    let state = Journal::read(&args.journal)?;
+    let recipe = Recipe::of_journal(&state.header)?;
+    let source = list(args.file.as_deref(), &recipe)?;
+    let server = Server::of(&args.server, Some(&state))?;
+    let out = Out::resolve(args, source.metadata.as_ref())?;
+    let runtime = readback::runtime()?;
+    let ended = report(args, &state, &recipe, source, server, out, &runtime);
+    runtime.shutdown_background();
+    ended.or_else(|error| match error.downcast::<Ended>() {
+        Ok(Ended::Interrupted) => Ok(Exit::Interrupted),
+        Ok(Ended::Failed(failure)) => Ok(readback::failed(&failure)),
+        Err(error) => Err(error),
+    })
+}
+
+/// Why there is no report, if nothing is wrong with list and files.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("interrupted")]
+    Interrupted,
+    #[error("{0}")]
+    Failed(Failure),
+}
+
+fn report(
+    args: &ReportArgs,
+    state: &State,
+    recipe: &Recipe,
+    source: Source,
+    server: (crate::config::Target, crate::hooks::Pauses),
+    mut out: Out,
+    runtime: &Runtime,
+) -> Result<Exit> {
+    let stop = {
+        let _in_runtime = runtime.enter();
+        Stop::listen(|| {}).context("cannot listen for signals")?
+    };
+    let server = runtime.block_on(Server::connect(server))?;
+    let readback = server.readback(|line| terminal::note(&format!("batchcast: {line}")));
+    let mut rejects = RejectsOf::new(&args.journal)?;
+    let mut tally = Tally::new(state);
+    let held = state.held();
+    let many = held.len();
+    let mut asked = 0;
+    let ask = |batch: &BatchState| {
+        asked += 1;
+        if many > 1 {
+            let number = batch.batch.number;
+            terminal::note(&format!(
+                "batchcast: reading batch {number} ({asked} of {many})"
+            ));
+        }
+        let rejects = rejects.batch(batch)?;
+        let joined = runtime.block_on(async {
+            tokio::select! {
+                joined = messages(&readback, batch) => joined.map_err(Ended::Failed),
+                () = stop.clone().asked() => Err(Ended::Interrupted),
+            }
+        })?;
+        Ok(Answer { joined, rejects })
+    };
+    let mut fields = Fields::default();
+    if let Some(name) = &recipe.to_field {
+        fields = fields.to(name);
+    }
+    if let Some(name) = &recipe.text_field {
+        fields = fields.text(name);
+    }
+    if let Some(region) = recipe.region {
+        fields = fields.region(region);
+    }
+    let parser = Parser::new(recipe.format, &fields);
+    let mut reader = Reader::new(source.into_reader()?, parser);
+    let counted = &mut tally;
+    let left = walk::walk(&mut reader, &held, ask, |row| {
+        counted.add(row)?;
+        out.row(row)
+    })?;
+    tally.left = left;
+
+    let exit = tally.exit();
+    if let Some(path) = &args.html {
+        let name = recipe.list.as_deref().and_then(Path::file_name);
+        let name = name.map(|name| name.to_string_lossy().into_owned());
+        let page = page::page(&tally, state, name.as_deref());
+        out.page(path, &page)?;
+    }
+    let rows_on_stdout = out.finish()?;
+    for line in summary(&tally, args, rows_on_stdout) {
+        if rows_on_stdout {
+            terminal::note(&format!("batchcast: {line}"));
+        } else {
+            terminal::result(&line)?;
+        }
+    }
+    Ok(exit)
+}
+
+/// The list of the run.
+fn list(typed: Option<&Path>, recipe: &Recipe) -> Result<Source> {
+    match typed {
+        Some(file) if file.as_os_str() == "-" => Source::of_path(None),
+        Some(file) => Source::of_path(Some(file)),
+        None => match &recipe.list {
+            Some(before) => Source::of_path(Some(before)),
+            None => Err(Usage::error(
+                "the list came from standard input: give the same list again, as FILE or on standard input (-)",
+            )),
+        },
+    }
+}
+
+/// The messages of an accepted batch; `None` if the API does not know it.
+async fn messages(readback: &Readback<'_>, batch: &BatchState) -> Result<Option<Joined>, Failure> {
+    let Status::Accepted { id, .. } = &batch.status else {
+        return Ok(None);
+    };
+    let Some(batch) = readback.batch(id).await? else {
+        terminal::note(&format!(
+            "batchcast: the server does not know batch {} ({id})",
+            batch.batch.number
+        ));
+        return Ok(None);
+    };
+    Ok(Some(all(readback, &batch).await?))
+}
+
+async fn all(readback: &Readback<'_>, batch: &BatchStatus) -> Result<Joined, Failure> {
+    let mut joined = Joined::default();
+    let mut pages = readback.messages(batch, View::Simple);
+    while let Some(page) = pages.next_page().await? {
+        page.iter().for_each(|message| joined.push(message));
+    }
+    joined.sort();
+    Ok(joined)
+}
+
+/// Where the report goes to. Files take their place only when they are whole.
+struct Out {
+    rows: Option<Rows<Box<dyn Write>>>,
+    file: Option<(NamedTempFile, PathBuf)>,
+    page: Option<NamedTempFile>,
+}
+
+impl Out {
+    fn resolve(args: &ReportArgs, list: Option<&std::fs::Metadata>) -> Result<Self> {
+        let is_stdout = |path: &Path| path.as_os_str() == "-";
+        for (flag, path) in [("--out", &args.out), ("--html", &args.html)] {
+            let Some(path) = path.as_deref().filter(|path| !is_stdout(path)) else {
+                continue;
+            };
+            if let (Some(list), Ok(there)) = (list, path.metadata())
+                && crate::records::same_file(list, &there)
+            {
+                return Err(Usage::error(format!(
+                    "{flag}: {} is the list itself",
+                    path.display()
+                )));
+            }
+            if path.is_dir() {
+                let path = path.display();
+                return Err(Usage::error(format!("{flag}: {path} is a directory")));
+            }
+        }
+        if args.html.as_deref().is_some_and(is_stdout) {
+            return Err(Usage::error("--html takes the path of a file"));
+        }
+        let page = args.html.as_deref();
+        let page = page
+            .map(|path| beside(path).context("--html"))
+            .transpose()?;
+        let file = match &args.out {
+            Some(path) if !is_stdout(path) => Some((beside(path).context("--out")?, path.clone())),
+            _ => None,
+        };
+        let to: Option<Box<dyn Write>> = match &file {
+            Some((file, _)) => Some(Box::new(BufWriter::new(file.reopen()?))),
+            None if args.out.is_some() || args.html.is_none() => {
+                Some(Box::new(BufWriter::new(io::stdout())))
+            }
+            None => None,
+        };
+        let rows = to.map(|to| Rows::new(args.format, to)).transpose()?;
+        Ok(Self { rows, file, page })
+    }
+
+    fn row(&mut self, row: &row::Row<'_>) -> Result<()> {
+        if let Some(rows) = &mut self.rows {
+            let written = rows.write(row);
+            self.written(written)?;
+        }
+        Ok(())
+    }
+
+    /// That nobody reads standard output any more is no error: the page is still made.
+    fn written(&mut self, written: io::Result<()>) -> Result<()> {
+        match written {
+            Err(error) if self.file.is_none() && error.kind() == io::ErrorKind::BrokenPipe => {
+                self.rows = None;
+                Ok(())
+            }
+            written => written.context("cannot write the rows"),
+        }
+    }
+
+    fn page(&mut self, path: &Path, page: &str) -> Result<()> {
+        let context = || format!("--html: cannot write {}", path.display());
+        let Some(mut file) = self.page.take() else {
+            return Ok(());
+        };
+        file.write_all(page.as_bytes()).with_context(context)?;
+        file.persist(path).with_context(context)?;
+        Ok(())
+    }
+
+    /// Whether the rows went to standard output.
+    fn finish(mut self) -> Result<bool> {
+        let is_stdout = self.rows.is_some() && self.file.is_none();
+        if let Some(rows) = &mut self.rows {
+            let flushed = rows.flush();
+            self.written(flushed)?;
+        }
+        drop(self.rows.take());
+        if let Some((file, path)) = self.file.take() {
+            let context = || format!("--out: cannot write {}", path.display());
+            file.persist(&path).with_context(context)?;
+        }
+        Ok(is_stdout)
+    }
+}
+
+/// A new file where this one is to be, readable by its owner alone.
+fn beside(path: &Path) -> Result<NamedTempFile> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    NamedTempFile::new_in(directory).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn summary(tally: &Tally, args: &ReportArgs, rows_on_stdout: bool) -> Vec<String> {
+    let mut lines = vec![count(tally.records, "record", "records")];
+    for (status, number) in &tally.statuses {
+        lines.push(format!(
+            "  {}: {}",
+            clean::short(status),
+            HumanCount(*number)
+        ));
+    }
+    for (code, failed) in &tally.codes {
+        let number = HumanCount(failed.rejected + failed.failed);
+        let meaning = meaning(code).unwrap_or("a code that the API's guide does not name");
+        lines.push(format!("  {}: {number} ({meaning})", clean::short(code)));
+    }
+    let (segments, cost) = tally.totals();
+    lines.push(format!(
+        "{}, cost {}",
+        count(segments, "segment", "segments"),
+        amount(cost)
+    ));
+    if tally.left > 0 {
+        lines.push(format!(
+            "The server has {} in these batches that the list has not",
+            count(tally.left, "message", "messages")
+        ));
+    }
+    if !rows_on_stdout {
+        let files = [&args.out, &args.html];
+        for path in files.into_iter().flatten() {
+            lines.push(format!("Written: {}", path.display()));
+        }
+    }
+    lines
+}

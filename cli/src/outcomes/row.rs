@@ -1,0 +1,141 @@
+//! A row for each record of the list, and how it is written.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::args::RowsArg;
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Row<'a> {
+    pub(crate) record: u64,
+    pub(crate) line: u64,
+    pub(crate) to: Option<&'a str>,
+    pub(crate) batch: Option<u64>,
+    pub(crate) batch_id: Option<&'a str>,
+    pub(crate) message_id: Option<Cow<'a, str>>,
+    pub(crate) status: &'a str,
+    pub(crate) error_code: Option<&'a str>,
+    pub(crate) description: Option<Cow<'a, str>>,
+    pub(crate) segments: Option<u32>,
+    pub(crate) cost: Option<f64>,
+}
+
+/// The API rejected it, in its answer to the batch.
+pub(crate) const REJECTED: &str = "Rejected";
+/// It cannot be sent.
+pub(crate) const INVALID: &str = "Invalid";
+/// Nobody was sent anything for it.
+pub(crate) const NOT_SENT: &str = "NotSent";
+/// Its batch is in doubt.
+pub(crate) const IN_DOUBT: &str = "InDoubt";
+/// Its batch was in doubt, and was left so.
+pub(crate) const SKIPPED: &str = "Skipped";
+/// Its batch was accepted, and the API lists no message for it.
+pub(crate) const NOT_LISTED: &str = "NotListed";
+
+/// Writes rows.
+pub(crate) enum Rows<W: Write> {
+    Csv(Box<csv::Writer<W>>),
+    Ndjson(W),
+}
+
+/// The columns, in the order of [`Row`].
+const COLUMNS: [&str; 11] = [
+    "record",
+    "line",
+    "to",
+    "batch",
+    "batchId",
+    "messageId",
+    "status",
+    "errorCode",
+    "description",
+    "segments",
+    "cost",
+];
+
+impl<W: Write> Rows<W> {
+    /// Begins; a table with its header.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn new(format: RowsArg, out: W) -> io::Result<Self> {
+        Ok(match format {
+            RowsArg::Ndjson => Self::Ndjson(out),
+            RowsArg::Csv => {
+                let mut builder = csv::WriterBuilder::new();
+                let mut writer = builder.has_headers(false).from_writer(out);
+                writer.write_record(COLUMNS)?;
+                Self::Csv(Box::new(writer))
+            }
+        })
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn write(&mut self, row: &Row<'_>) -> io::Result<()> {
+        match self {
+            Self::Csv(writer) => Ok(writer.serialize(row)?),
+            Self::Ndjson(out) => {
+                serde_json::to_writer(&mut *out, row)?;
+                out.write_all(b"\n")
+            }
+        }
+    }
+
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Csv(writer) => writer.flush(),
+            Self::Ndjson(out) => out.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats_say_the_same() {
+        let row = Row {
+            record: 3,
+            line: 4,
+            to: Some("+14155550100"),
+            batch: Some(1),
+            batch_id: Some("id"),
+            message_id: None,
+            status: "DeliveryFailed",
+            error_code: Some("SMS-CAR-411"),
+            description: Some("not, \"assigned\"".into()),
+            segments: Some(2),
+            cost: Some(0.015),
+        };
+        let (mut table, mut lines) = (Vec::new(), Vec::new());
+        let mut rows = Rows::new(RowsArg::Csv, &mut table).unwrap();
+        rows.write(&row).unwrap();
+        rows.flush().unwrap();
+        drop(rows);
+        let mut rows = Rows::new(RowsArg::Ndjson, &mut lines).unwrap();
+        rows.write(&row).unwrap();
+        drop(rows);
+        assert_eq!(
+            String::from_utf8(table).unwrap(),
+            "record,line,to,batch,batchId,messageId,status,errorCode,description,segments,cost\n\
+             3,4,+14155550100,1,id,,DeliveryFailed,SMS-CAR-411,\"not, \"\"assigned\"\"\",2,0.015\n"
+        );
+        let json: serde_json::Value = serde_json::from_slice(&lines).unwrap();
+        let object = json.as_object().unwrap();
+        assert_eq!(object.len(), COLUMNS.len());
+        assert!(COLUMNS.iter().all(|column| object.contains_key(*column)));
+    }
+}

@@ -1,0 +1,86 @@
+//! What `status` and `report` have in common: the server that is asked, and how a failure to ask ends.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use batchcast::journal::State;
+use batchcast::send::{Client, Failure, Retry, WaitingFor};
+use batchcast::status::Readback;
+
+use crate::args::ServerArgs;
+use crate::config::Target;
+use crate::exit::Exit;
+use crate::hooks::Pauses;
+use crate::progress::time;
+use crate::recipe::Recipe;
+use crate::{hint, resume, send, terminal};
+
+/// Waits that are over sooner are not worth a line.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// The server that is asked.
+pub(crate) struct Server {
+    client: Client,
+    retry: Retry,
+}
+
+impl Server {
+    /// The one that flags and environment name. If the run of this journal went to another one, there is nothing to ask.
+    pub(crate) fn of(args: &ServerArgs, state: Option<&State>) -> Result<(Target, Pauses)> {
+        let (base_url, ca_bundle) = (args.base_url.as_deref(), args.ca_bundle.as_deref());
+        let target = Target::server_at(base_url, ca_bundle, |name| std::env::var_os(name))?;
+        // Another program's journal does not say.
+        let recipe = state.and_then(|state| Recipe::of_journal(&state.header).ok());
+        if let Some(recipe) = recipe {
+            resume::same_server(&recipe.server, target.base_url().unwrap_or_default())?;
+        }
+        Ok((target, Pauses::of_env()?))
+    }
+
+    /// Prepares to ask it.
+    pub(crate) async fn connect((target, pauses): (Target, Pauses)) -> Result<Self> {
+        let (client, _, _) = send::connect(target, &pauses).await?;
+        let retry = pauses.retry();
+        Ok(Self { client, retry })
+    }
+
+    /// Asks it, and tells `note` of waits that a person notices.
+    pub(crate) fn readback(&self, note: impl Fn(&str) + Send + Sync + 'static) -> Readback<'_> {
+        let readback = Readback::new(&self.client).retry(self.retry);
+        readback.on_wait(move |what, wait| {
+            if wait < SHORT {
+                return;
+            }
+            let wait = time(wait);
+            match what {
+                WaitingFor::RateLimit => {
+                    note(&format!("the rate limit wants a pause of {wait}"));
+                }
+                WaitingFor::Token => note(&format!("asking for a token again in {wait}")),
+                _ => note(&format!("asking again in {wait}")),
+            }
+        })
+    }
+}
+
+/// A runtime for one connection.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// Tells why the server could not be asked.
+pub(crate) fn failed(failure: &Failure) -> Exit {
+    terminal::note(&format!("batchcast: stopped: {failure}"));
+    if let Some(hint) = hint::of_failure(failure.kind()) {
+        terminal::note(&format!("hint: {hint}"));
+    }
+    if failure.is_passing() {
+        Exit::Stopped
+    } else {
+        Exit::Failure
+    }
+}

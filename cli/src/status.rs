@@ -1,0 +1,161 @@
+//! `batchcast status`: what became of a send's batches, or of one batch.
+
+mod row;
+mod show;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use batchcast::journal::{Journal, State};
+use batchcast::send::Failure;
+use batchcast::status::{BatchPhase, Readback};
+
+use self::row::{Api, Row};
+use self::show::Screen;
+use crate::args::StatusArgs;
+use crate::exit::Exit;
+use crate::fail::Usage;
+use crate::readback::{self, Server};
+use crate::signals::Stop;
+
+/// Runs the command.
+///
+/// # Errors
+/// What was found before anything was asked.
+pub(crate) fn run(args: StatusArgs) -> Result<Exit> {
+    let of = Of::resolve(args.of)?;
+    let state = of.state()?;
+    let server = Server::of(&args.server, state.as_ref())?;
+    let runtime = readback::runtime()?;
+    let ended = runtime.block_on(async {
+        let stop = Stop::listen(|| {}).context("cannot listen for signals")?;
+        let server = Server::connect(server).await?;
+        let screen = Screen::new(args.watch, args.json);
+        let notes = screen.clone();
+        let readback = server.readback(move |line| notes.note(line));
+        let watch = Watch {
+            of: &of,
+            readback,
+            screen: &screen,
+            known: HashMap::new(),
+        };
+        let looked = tokio::select! {
+            looked = watch.until_it_ends(args.watch.then_some(args.interval)) => looked,
+            () = stop.asked() => Ok(Err(Exit::Interrupted)),
+        };
+        screen.finish();
+        match looked? {
+            Ok((rows, state)) => screen.tell(&rows, state.as_ref()),
+            Err(exit) => Ok(exit),
+        }
+    });
+    runtime.shutdown_background();
+    ended
+}
+
+/// What is asked about.
+enum Of {
+    Journal(PathBuf),
+    Batch(String),
+}
+
+impl Of {
+    fn resolve(typed: PathBuf) -> Result<Self> {
+        if typed.exists() {
+            return Ok(Self::Journal(typed));
+        }
+        let is_id = |text: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            text.len() >= 16 && text.bytes().all(plain)
+        };
+        match typed.to_str() {
+            Some(text) if is_id(text) => Ok(Self::Batch(text.to_owned())),
+            _ => Err(Usage::error(format!(
+                "{} is neither a journal that is there nor the id of a batch",
+                typed.display()
+            ))),
+        }
+    }
+
+    /// What the journal says now, if it is one.
+    fn state(&self) -> Result<Option<State>> {
+        Ok(match self {
+            Self::Journal(path) => Some(Journal::read(path)?),
+            Self::Batch(_) => None,
+        })
+    }
+
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Journal(path) => Some(path),
+            Self::Batch(_) => None,
+        }
+    }
+}
+
+/// What one look has come to: the rows, or how it failed.
+type Looked = Result<Result<(Vec<Row>, Option<State>), Exit>>;
+
+struct Watch<'w> {
+    of: &'w Of,
+    readback: Readback<'w>,
+    screen: &'w Screen,
+    /// What will not change any more, by the API's id.
+    known: HashMap<String, Api>,
+}
+
+impl Watch<'_> {
+    /// Looks once; with an interval until there is nothing to wait for.
+    async fn until_it_ends(mut self, interval: Option<std::time::Duration>) -> Looked {
+        loop {
+            // A send may be at it: there may be more batches than before.
+            let state = self.of.state()?;
+            let mut rows = match (&state, self.of) {
+                (_, Of::Batch(id)) => vec![Row::of_id(id)],
+                (Some(state), _) => state.batches.iter().map(Row::of_journal).collect(),
+                (None, _) => Vec::new(),
+            };
+            if let Err(failure) = self.ask(&mut rows).await {
+                return Ok(Err(readback::failed(&failure)));
+            }
+            self.screen.round(&rows)?;
+            let waits = rows.iter().any(Row::is_on_its_way);
+            match interval {
+                Some(interval) if waits => tokio::time::sleep(interval).await,
+                _ => {
+                    self.screen.path(self.of.path());
+                    return Ok(Ok((rows, state)));
+                }
+            }
+        }
+    }
+
+    async fn ask(&mut self, rows: &mut [Row]) -> Result<(), Failure> {
+        for row in rows {
+            let Some(id) = row.id.clone() else {
+                continue;
+            };
+            row.api = match self.known.get(&id) {
+                Some(known) => known.clone(),
+                None => self.ask_about(&id).await?,
+            };
+            if !row.is_on_its_way() {
+                self.known.insert(id, row.api.clone());
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_about(&self, id: &str) -> Result<Api, Failure> {
+        let Some(batch) = self.readback.batch(id).await? else {
+            return Ok(Api::Missing);
+        };
+        // Before that the counts would change, and cost a request of the rate limit each time.
+        let statuses = match batch.status {
+            BatchPhase::Completed => Some(self.readback.statuses(&batch).await?),
+            _ => None,
+        };
+        Ok(Api::Known(Box::new(batch), statuses.map(Box::new)))
+    }
+}
