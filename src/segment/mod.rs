@@ -139,12 +139,18 @@ fn ucs2(content: Content<'_>) -> Segments {
     } else {
         json::utf16_len(content.as_str())
     };
-    if units <= Encoding::Ucs2.alone() {
-        // Nothing is split.
+    let each = Encoding::Ucs2.each();
+    let segments = if units <= Encoding::Ucs2.alone() {
+        1
+    } else {
+        units.div_ceil(each)
+    };
+    // Wherever there are pairs, each segment but the last has one empty unit at most.
+    if segments == 1 || units <= (segments - 1) * (each - 1) + each {
         return Segments {
             encoding: Encoding::Ucs2,
             units,
-            segments: 1,
+            segments,
         };
     }
     let mut walk = Walk::new(content);

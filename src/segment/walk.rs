@@ -22,6 +22,15 @@ impl<'a> Walk<'a> {
     /// Passes over characters of one septet, and one code unit, each; returns how many.
     #[inline]
     pub(super) fn pass_plain(&mut self) -> usize {
+        // In most scripts, one that is not plain stands beside the next.
+        if self
+            .rest
+            .as_bytes()
+            .first()
+            .is_some_and(|byte| !byte.is_ascii())
+        {
+            return 0;
+        }
         let run = plain_run(self.rest.as_bytes());
         self.rest = &self.rest[run..];
         run

@@ -1,10 +1,74 @@
 //! Numbers that come more than once.
 
+use std::panic::resume_unwind;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use batchcast::PhoneNumber;
 use batchcast::screen::NumberSet;
-use batchcast::{PhoneNumber, Position};
 
 /// How many of them are shown.
 const EXAMPLES: usize = 5;
+
+/// How many numbers are handed over at once, and how many portions wait: 100 KiB each.
+const PORTION: usize = 4_096;
+const WAITING: usize = 4;
+
+type Portion = Vec<(PhoneNumber, u64)>;
+
+/// Looks for numbers that come more than once, on a thread of its own: each look is a look at another place in memory,
+/// which takes longer than to encode the message.
+pub(crate) struct Search {
+    portion: Portion,
+    portions: SyncSender<Portion>,
+    found: JoinHandle<Duplicates>,
+}
+
+impl Search {
+    /// Begins to look.
+    pub(crate) fn begin() -> Self {
+        let (portions, waiting) = sync_channel::<Portion>(WAITING);
+        let found = std::thread::spawn(move || {
+            let mut found = Duplicates::default();
+            for portion in waiting {
+                for (number, line) in portion {
+                    found.see(number, line);
+                }
+            }
+            found
+        });
+        Self {
+            portion: Vec::with_capacity(PORTION),
+            portions,
+            found,
+        }
+    }
+
+    /// Looks whether the number on this line was there before.
+    #[inline]
+    pub(crate) fn see(&mut self, number: PhoneNumber, line: u64) {
+        self.portion.push((number, line));
+        if self.portion.len() == PORTION {
+            self.hand_over();
+        }
+    }
+
+    #[inline(never)]
+    fn hand_over(&mut self) {
+        let portion = std::mem::replace(&mut self.portion, Vec::with_capacity(PORTION));
+        // If nobody takes it any more, the thread has panicked, which `finish` finds.
+        let _ = self.portions.send(portion);
+    }
+
+    /// What was found.
+    pub(crate) fn finish(mut self) -> Duplicates {
+        self.hand_over();
+        drop(self.portions);
+        self.found
+            .join()
+            .unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
 
 /// The numbers seen, and which of them came again: the memory is that of a [`NumberSet`] of all recipients. Nothing of it
 /// is written anywhere but the examples.
@@ -24,21 +88,19 @@ pub(crate) struct Again {
 }
 
 impl Duplicates {
-    /// Looks whether a number was there before.
-    #[inline]
-    pub(crate) fn see(&mut self, number: PhoneNumber, position: Position) {
+    fn see(&mut self, number: PhoneNumber, line: u64) {
         if !self.seen.insert(number) {
-            self.see_again(number, position);
+            self.see_again(number, line);
         }
     }
 
     #[cold]
-    fn see_again(&mut self, number: PhoneNumber, position: Position) {
+    fn see_again(&mut self, number: PhoneNumber, line: u64) {
         self.surplus += 1;
         if self.again.insert(number) && self.examples.len() < EXAMPLES {
             self.examples.push(Again {
                 number: number.masked().to_string(),
-                line: position.line,
+                line,
             });
         }
     }
@@ -64,13 +126,11 @@ mod tests {
     use super::*;
 
     fn found(numbers: &[&str]) -> Duplicates {
-        let mut duplicates = Duplicates::default();
+        let mut search = Search::begin();
         for (number, line) in numbers.iter().zip(1..) {
-            let number = PhoneNumber::parse(number).unwrap();
-            let record = Position::of_record(line);
-            duplicates.see(number, Position { line, ..record });
+            search.see(PhoneNumber::parse(number).unwrap(), line);
         }
-        duplicates
+        search.finish()
     }
 
     #[test]

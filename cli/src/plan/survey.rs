@@ -8,7 +8,7 @@ use batchcast::input::{Block, Blocks, Format, Invalid, Parse, Parser, Record, Re
 use batchcast::screen::{PassedOver, Reason, Screen, Verdict};
 use batchcast::{Error, Message, PhoneNumber, Position, send};
 
-use super::duplicates::Duplicates;
+use super::duplicates::{Duplicates, Search};
 use super::faults::Faults;
 use super::texts::Texts;
 use crate::config::List;
@@ -98,13 +98,14 @@ impl Survey {
             texts: Texts::new(list.envelope.text()),
             invalid: Faults::default(),
             passed_over: PassedOver::default(),
-            duplicates: keep.duplicates.then(Duplicates::default),
+            duplicates: None,
         };
         let mut run = Run {
             survey: &mut survey,
             splitter,
             is_screened: !screen.is_idle(),
             screen,
+            search: keep.duplicates.then(Search::begin),
             progress,
             aside,
         };
@@ -117,6 +118,7 @@ impl Survey {
         if let Some(closed) = run.splitter.finish() {
             run.survey.batches.add(closed.batch);
         }
+        run.survey.duplicates = run.search.map(Search::finish);
         survey.passed_over = run.screen.passed_over();
         survey.texts.finish();
         Ok(survey)
@@ -129,6 +131,7 @@ struct Run<'a, F> {
     screen: Screen,
     /// Whether the screen may pass anybody over.
     is_screened: bool,
+    search: Option<Search>,
     progress: Option<&'a Progress>,
     aside: F,
 }
@@ -218,8 +221,8 @@ impl<F: FnMut(Aside<'_>) -> Result<()>> Run<'_, F> {
         self.survey
             .texts
             .add(message.text.as_ref(), message.position);
-        if let Some(duplicates) = &mut self.survey.duplicates {
-            duplicates.see(message.to, message.position);
+        if let Some(search) = &mut self.search {
+            search.see(message.to, message.position.line);
         }
         Ok(None)
     }
