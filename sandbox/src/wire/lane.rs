@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::End;
 use crate::fault::{Effect, Ending, Fault, Offset};
@@ -37,8 +37,7 @@ pub(super) struct Lane {
     decision: Option<Option<Fault>>,
     /// The nearest first.
     stops: VecDeque<Stop>,
-    /// Bytes a second.
-    pace: Option<u64>,
+    pace: Option<Pace>,
     wait: Option<Pin<Box<Sleep>>>,
     body_read: bool,
     answered: bool,
@@ -190,9 +189,9 @@ impl Lane {
             buffer.put_slice(&self.held[..some]);
             self.held.advance(some);
             self.received += some as u64;
-            if let Some(pace) = self.pace {
-                let time = Duration::from_secs_f64(some as f64 / pace as f64);
-                self.wait = Some(Box::pin(tokio::time::sleep(time)));
+            if let Some(pace) = &mut self.pace {
+                let until = pace.after(some, Instant::now());
+                self.wait = Some(Box::pin(tokio::time::sleep_until(until)));
             }
             return Poll::Ready(Ok(()));
         }
@@ -282,7 +281,7 @@ impl Lane {
                 Effect::Stall { after, pause } => (after, Halt::Stall(pause)),
                 Effect::Slow { bytes_per_second } => {
                     state.felt();
-                    self.pace = Some(bytes_per_second.get());
+                    self.pace = Some(Pace::new(bytes_per_second.get(), Instant::now()));
                     continue;
                 }
                 _ => continue,
@@ -351,7 +350,8 @@ impl Lane {
         let stop = self.stops.front();
         let stop = stop.map_or(u64::MAX, |stop| stop.at - self.received);
         // A hundred steps a second.
-        let pace = self.pace.map_or(u64::MAX, |pace| (pace / 100).max(1));
+        let pace = self.pace.as_ref();
+        let pace = pace.map_or(u64::MAX, |pace| (pace.bytes_per_second / 100).max(1));
         usize::try_from(stop.min(pace)).unwrap_or(usize::MAX)
     }
 
@@ -362,6 +362,55 @@ impl Lane {
     }
 }
 
+/// So many bytes a second, over any time: a timer's ticks are coarse, and what it slept too long is made up for.
+#[derive(Debug)]
+struct Pace {
+    bytes_per_second: u64,
+    /// When the next byte is due.
+    due: Instant,
+}
+
+impl Pace {
+    /// How far behind it may be and still catch up.
+    const LAG: Duration = Duration::from_millis(20);
+
+    const fn new(bytes_per_second: u64, now: Instant) -> Self {
+        let due = now;
+        Self {
+            bytes_per_second,
+            due,
+        }
+    }
+
+    /// When to go on behind so many bytes.
+    fn after(&mut self, bytes: usize, now: Instant) -> Instant {
+        let earliest = now.checked_sub(Self::LAG).unwrap_or(now);
+        let time = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
+        self.due = self.due.max(earliest) + time;
+        self.due
+    }
+}
+
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).position(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_makes_up_for_what_a_timer_slept_too_long() {
+        let begin = Instant::now();
+        let mut pace = Pace::new(1_000_000, begin);
+        let mut now = begin;
+        for _ in 0..1_000 {
+            // Ticks of a millisecond, for steps of half of one.
+            now = pace.after(500, now).max(now) + Duration::from_micros(400);
+        }
+        assert!(pace.due - begin <= Duration::from_millis(501));
+        // A long pause is not made up for.
+        now += Duration::from_secs(60);
+        assert!(pace.after(500, now) + Pace::LAG >= now);
+    }
 }
