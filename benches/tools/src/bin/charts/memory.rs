@@ -117,7 +117,7 @@ fn grid(svg: &mut Svg, comparison: &Comparison, x: &Axis, y: &Axis) {
         "budget: 24 MiB",
     );
     let footnote = format!(
-        "Numbers with one text for all, made while they are read; both axes logarithmic. {}, {}.",
+        "Numbers with one text for all; both axes are logarithmic. {}, {}.",
         comparison.machine, comparison.date
     );
     svg.text(
