@@ -41,6 +41,7 @@ pub(crate) fn channel() -> (BodyWriter, BodyStream) {
         frames: receiver,
         current: Bytes::new(),
         state: State::Open,
+        may_leave: None,
     };
     (BodyWriter { frames }, stream)
 }
@@ -92,6 +93,17 @@ pub(crate) struct BodyStream {
     /// What is left of a chunk larger than [`MAX_FRAME`].
     current: Bytes,
     state: State,
+    /// Asked once, when the connection wants the first bytes.
+    may_leave: Option<Box<dyn FnOnce() -> bool + Send>>,
+}
+
+impl BodyStream {
+    /// Gives the body up instead of its first bytes, if it may not leave by then. The connection asks for these before it
+    /// sends anything, so nothing of the request has left in that case.
+    pub(crate) fn leaving_if(mut self, may_leave: impl FnOnce() -> bool + Send + 'static) -> Self {
+        self.may_leave = Some(Box::new(may_leave));
+        self
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,6 +121,13 @@ impl Stream for BodyStream {
     type Item = Result<Bytes, Aborted>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(may_leave) = self.may_leave.take()
+            && !may_leave()
+        {
+            self.state = State::Ended;
+            self.frames.close();
+            return Poll::Ready(Some(Err(Aborted)));
+        }
         loop {
             if !self.current.is_empty() {
                 let len = self.current.len().min(MAX_FRAME);

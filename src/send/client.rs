@@ -141,6 +141,9 @@ impl Client {
         if let Some(length) = length {
             request = request.header(CONTENT_LENGTH, length);
         }
+        // While it connects, another request's answer may begin a pause.
+        let pacer = Arc::clone(&self.http.pacer);
+        let stream = stream.leaving_if(move || !pacer.is_holding());
         let request = request.body(reqwest::Body::wrap_stream(stream));
         let answer = self.http.send(request, ticket);
         Ok(OpenBatch {
@@ -437,7 +440,36 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_still_connects_does_not_leave_in_a_pause() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let client = Client::builder(&url, Credentials::access_token("a-token"))
+            .build()
+            .unwrap();
+        for is_holding in [false, true] {
+            let open = client.open_batch(Dialect::default(), None, &|_, _| ());
+            let open = open.await.unwrap();
+            // It was let go, and nobody has polled it: it does not even connect yet.
+            if is_holding {
+                client.http.pacer.penalty(Duration::from_secs(3_600));
+            }
+            open.writer.write("{".into()).await.unwrap();
+            let peer = async {
+                let (mut peer, _) = listener.accept().await.unwrap();
+                let mut begun = [0; 1];
+                peer.read(&mut begun).await.unwrap_or_default()
+            };
+            let (read, answer) = tokio::join!(peer, open.answer);
+            assert!(answer.is_err());
+            assert_eq!(read, usize::from(!is_holding));
+        }
+    }
 
     #[test]
     fn credentials_go_to_https_or_to_this_machine_only() {

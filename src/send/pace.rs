@@ -116,6 +116,12 @@ impl Pacer {
         }
     }
 
+    /// Whether requests are held back just now.
+    pub(super) fn is_holding(&self) -> bool {
+        let held = self.lock().not_before;
+        held.is_some_and(|instant| Instant::now() < instant)
+    }
+
     /// A `429`: nothing leaves for so long.
     pub(super) fn penalty(&self, wait: Duration) {
         // Without any pause at all it would be asked without end.
