@@ -55,6 +55,10 @@ impl Progress {
             .then(|| ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr()))
             // So is a terminal that cannot draw.
             .filter(|bar| !bar.is_hidden());
+        if let Some(bar) = &bar {
+            // A line above it draws it as well, before there is anything to show.
+            style(bar, false);
+        }
         terminal::show(bar.clone());
         let started = Instant::now();
         Self {
