@@ -27,7 +27,11 @@ pub fn check(bytes: &[u8]) {
         // A JSON object may have a text of its own.
         if format % 2 == 0 {
             assert!(text.starts_with("Hi ") && text.ends_with(" {{"), "{text:?}");
-            assert!(!text.starts_with("Hi :"), "{text:?}");
+            // Somebody may be called ":".
+            assert!(
+                !text.starts_with("Hi :") || list.contains(&b':'),
+                "{text:?}"
+            );
         }
     }
 }
