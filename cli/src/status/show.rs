@@ -167,7 +167,8 @@ fn exit(rows: &[Row], state: Option<&State>) -> Exit {
 }
 
 /// All counts together.
-#[derive(Default)]
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Sums {
     completed: u64,
     on_their_way: u64,
@@ -179,7 +180,7 @@ struct Sums {
     failed: u64,
     rejected: u64,
     cost: f64,
-    codes: BTreeMap<String, u64>,
+    error_codes: BTreeMap<String, u64>,
 }
 
 impl Sums {
@@ -201,7 +202,7 @@ impl Sums {
             sums.failed += counts.failed();
             for count in [&counts.sending_failed, &counts.delivery_failed] {
                 for (code, number) in &count.error_code_counts {
-                    *sums.codes.entry(code.clone()).or_default() += number;
+                    *sums.error_codes.entry(code.clone()).or_default() += number;
                 }
             }
         }
@@ -234,7 +235,7 @@ fn summary(rows: &[Row], state: Option<&State>, journal: Option<&Path>) -> Vec<S
             crate::progress::amount(sums.cost),
         ));
     }
-    for (code, number) in &sums.codes {
+    for (code, number) in &sums.error_codes {
         let meaning = meaning(code).unwrap_or("a code that the API's guide does not name");
         let code = clean::short(code);
         lines.push(format!("  {code}: {} ({meaning})", HumanCount(*number)));
@@ -256,38 +257,18 @@ struct StatusLine {
     outcome: &'static str,
     finished: Option<bool>,
     batches: usize,
-    completed: u64,
-    on_their_way: u64,
-    missing: u64,
-    in_doubt: u64,
-    delivered: u64,
-    sent: u64,
-    queued: u64,
-    failed: u64,
-    rejected: u64,
-    cost: f64,
-    error_codes: BTreeMap<String, u64>,
+    #[serde(flatten)]
+    sums: Sums,
 }
 
 impl StatusLine {
     fn of(rows: &[Row], state: Option<&State>, exit: Exit) -> Self {
-        let sums = Sums::of(rows);
         Self {
             event: "status",
             outcome: exit.outcome(),
             finished: state.map(|state| state.finished),
             batches: rows.len(),
-            completed: sums.completed,
-            on_their_way: sums.on_their_way,
-            missing: sums.missing,
-            in_doubt: sums.in_doubt,
-            delivered: sums.delivered,
-            sent: sums.sent,
-            queued: sums.queued,
-            failed: sums.failed,
-            rejected: sums.rejected,
-            cost: sums.cost,
-            error_codes: sums.codes,
+            sums: Sums::of(rows),
         }
     }
 }
