@@ -14,7 +14,7 @@ use batchcast::input::Format;
 use batchcast::{Region, UnknownRegion};
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::after::{ReportArgs, RowsArg, ServerArgs, StatusArgs};
+pub(crate) use self::after::{ReportArgs, RowsArg, StatusArgs};
 pub(crate) use self::care::{CareArgs, ColorArg, ShownArgs};
 pub(crate) use self::generate::{CompletionsArgs, ManArgs};
 pub(crate) use self::plan::PlanArgs;
@@ -167,6 +167,22 @@ pub(crate) struct ListArgs {
 
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
+}
+
+/// Which server is sent to, or asked.
+#[derive(clap::Args)]
+pub(crate) struct ServerArgs {
+    // Not by clap's env: only one that was typed is in conflict with --sandbox.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
+    )]
+    pub(crate) base_url: Option<String>,
+
+    /// The certificate authorities to trust, a PEM file, instead of the system's
+    #[arg(long, value_name = "PEMFILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
 }
 
 /// What all messages share.

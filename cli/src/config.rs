@@ -14,7 +14,7 @@ use batchcast::journal::Shape;
 use batchcast::send::{Credentials, DEFAULT_BASE_URL};
 use batchcast::{Envelope, PhoneNumber, Region};
 
-use crate::args::{Delivery, EnvelopeArgs, ListArgs, OnInvalidArg};
+use crate::args::{EnvelopeArgs, ListArgs, OnInvalidArg, ServerArgs};
 use crate::common_text::Common;
 use crate::fail::Usage;
 use crate::recipe::Recipe;
@@ -218,24 +218,14 @@ pub(crate) enum Target {
 impl Target {
     /// The server that the flags and the environment name.
     pub(crate) fn server(
-        delivery: &Delivery,
+        args: &ServerArgs,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self> {
-        let base_url = delivery.base_url.as_deref();
-        Self::server_at(base_url, delivery.ca_bundle.as_deref(), env)
-    }
-
-    /// The same, for commands that send nothing.
-    pub(crate) fn server_at(
-        base_url: Option<&str>,
-        ca_bundle: Option<&Path>,
-        env: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Self> {
-        let ca_bundle = ca_bundle.map(|path| {
+        let ca_bundle = args.ca_bundle.as_ref().map(|path| {
             fs::read(path).with_context(|| format!("--ca-bundle: cannot read {}", path.display()))
         });
-        let base_url = match base_url {
-            Some(typed) => typed.to_owned(),
+        let base_url = match &args.base_url {
+            Some(typed) => typed.clone(),
             None => variable(&env, "RC_SERVER_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
         };
         Ok(Self::Server {

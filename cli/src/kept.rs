@@ -35,10 +35,10 @@ impl Kept {
         if has_text && list.text_file.is_none() {
             resume += " --text TEXT";
         }
-        if let Some(url) = &delivery.base_url {
+        if let Some(url) = &delivery.server.base_url {
             resume += &format!(" --base-url {}", quoted(Path::new(url)));
         }
-        if let Some(bundle) = &delivery.ca_bundle {
+        if let Some(bundle) = &delivery.server.ca_bundle {
             resume += &format!(" --ca-bundle {}", quoted(bundle));
         }
         Self {

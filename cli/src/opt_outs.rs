@@ -24,7 +24,7 @@ use crate::terminal;
 pub(crate) fn run(args: &OptOutsArgs) -> Result<Exit> {
     let from = sender(&args.from)?;
     let env = |name: &str| std::env::var_os(name);
-    let target = Target::server_at(args.base_url.as_deref(), args.ca_bundle.as_deref(), env)?;
+    let target = Target::server(&args.server, env)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -27,8 +27,7 @@ pub(crate) struct Server {
 impl Server {
     /// The one that flags and environment name. If the run of this journal went to another one, there is nothing to ask.
     pub(crate) fn of(args: &ServerArgs, state: Option<&State>) -> Result<(Target, Pauses)> {
-        let (base_url, ca_bundle) = (args.base_url.as_deref(), args.ca_bundle.as_deref());
-        let target = Target::server_at(base_url, ca_bundle, |name| std::env::var_os(name))?;
+        let target = Target::server(args, |name| std::env::var_os(name))?;
         // Another program's journal does not say.
         let recipe = state.and_then(|state| Recipe::of_journal(&state.header).ok());
         if let Some(recipe) = recipe {

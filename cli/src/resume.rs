@@ -29,7 +29,7 @@ pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
         return finished(&args.journal, &state, totals, args.delivery.json);
     }
     let mut recipe = Recipe::of_journal(&state.header)?;
-    let target = Target::server(&args.delivery, |name| std::env::var_os(name))?;
+    let target = Target::server(&args.delivery.server, |name| std::env::var_os(name))?;
     same_server(&recipe.server, target.base_url().unwrap_or_default())?;
     let again = ListAgain {
         file: args.file,

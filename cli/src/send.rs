@@ -41,7 +41,7 @@ pub(crate) fn run(args: SendArgs) -> Result<Exit> {
     let target = if args.sandbox {
         Target::Sandbox
     } else {
-        Target::server(&args.delivery, |name| std::env::var_os(name))?
+        Target::server(&args.delivery.server, |name| std::env::var_os(name))?
     };
     let care = Care::of_send(args.canary, args.delivery.care)?;
     let list = List::resolve(args.list)?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use super::ServerArgs;
+
 pub(super) const STATUS_EXAMPLES: &str = "\
 Credentials and server are those of the send (see 'batchcast send --help').
 
@@ -89,21 +91,6 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-}
-
-/// Which server is asked.
-#[derive(clap::Args)]
-pub(crate) struct ServerArgs {
-    #[arg(
-        long,
-        value_name = "URL",
-        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
-    )]
-    pub(crate) base_url: Option<String>,
-
-    /// The certificate authorities to trust, a PEM file, instead of the system's
-    #[arg(long, value_name = "PEMFILE")]
-    pub(crate) ca_bundle: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use batchcast::screen::MaxInvalid;
 use clap::ValueEnum;
 
+use super::ServerArgs;
+
 /// Who is passed over, and when to give a list up.
 #[derive(clap::Args)]
 pub(crate) struct ScreenArgs {
@@ -96,16 +98,8 @@ pub(crate) struct OptOutsArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
 
-    #[arg(
-        long,
-        value_name = "URL",
-        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
-    )]
-    pub(crate) base_url: Option<String>,
-
-    /// The certificate authorities to trust, a PEM file, instead of the system's
-    #[arg(long, value_name = "PEMFILE")]
-    pub(crate) ca_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::{CareArgs, EnvelopeArgs, ListArgs, OnInvalidArg, ScreenAgainArgs};
+use super::{CareArgs, EnvelopeArgs, ListArgs, OnInvalidArg, ScreenAgainArgs, ServerArgs};
 use crate::quantity::time;
 
 pub(super) const SEND_EXAMPLES: &str = "\
@@ -140,17 +140,8 @@ pub(crate) struct Delivery {
     #[arg(long, value_name = "PATH")]
     pub(crate) rejected: Option<PathBuf>,
 
-    // Not by clap's env: only one that was typed is in conflict with --sandbox.
-    #[arg(
-        long,
-        value_name = "URL",
-        help = "The API's server [env: RC_SERVER_URL] [default: https://platform.ringcentral.com]"
-    )]
-    pub(crate) base_url: Option<String>,
-
-    /// The certificate authorities to trust, a PEM file, instead of the system's
-    #[arg(long, value_name = "PEMFILE")]
-    pub(crate) ca_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 
     /// How many batches may be on their way at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
