@@ -49,6 +49,7 @@ mod coverage;
 mod delivery;
 mod event;
 mod events;
+mod feed;
 mod ledger;
 mod opt_outs;
 mod origins;
@@ -79,13 +80,13 @@ pub use self::client::{Client, ClientBuilder, ClientError, DEFAULT_BASE_URL, Wai
 use self::event::Handler;
 pub use self::event::{Event, Progress};
 pub use self::events::{Events, InvalidRecord, OwnedEvent};
+use self::feed::Pauses;
 pub use self::opt_outs::{OptOut, OptOuts};
 pub use self::outcome::{
     ApiError, ApiErrorDetail, Failure, FailureKind, Origin, Outcome, Receipt, Reject, Report,
     Stopped,
 };
 pub use self::policy::{DoubtPolicy, Retry};
-use self::pump::Pauses;
 pub use self::reconcile::Reconciliation;
 use self::run::Run;
 use crate::encode::Limits;
