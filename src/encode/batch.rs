@@ -6,6 +6,7 @@ use std::hash::Hasher as _;
 use bytes::Bytes;
 use twox_hash::XxHash3_64;
 
+use crate::encode::buffers::Buffers;
 use crate::encode::{DEFAULT_CHUNK_BYTES, Limits};
 use crate::envelope::{Dialect, Envelope, FIRST, SEPARATOR};
 use crate::error::{Error, ErrorKind, RecordError};
@@ -54,6 +55,7 @@ pub struct BatchEncoder {
 
     /// What was encoded and not yet taken. In the batch's first chunk it begins with the head.
     buffer: Vec<u8>,
+    buffers: Buffers,
     /// An entry that ends before this length of the buffer is within the batch's size, does not complete a
     /// chunk, and is not the first: there is nothing to look at.
     unremarkable: usize,
@@ -137,6 +139,7 @@ impl BatchEncoder {
             unremarkable: 0,
             undigested: head.len(),
             buffer: head.clone(),
+            buffers: Buffers::default(),
             head: head.into(),
             taken: 0,
             separator: FIRST,
@@ -303,8 +306,8 @@ impl BatchEncoder {
             self.buffer.clear();
             chunk
         } else {
-            let empty = Vec::with_capacity(self.chunk_bytes + LARGEST_ENTRY);
-            std::mem::replace(&mut self.buffer, empty).into()
+            let capacity = self.chunk_bytes + LARGEST_ENTRY;
+            self.buffers.exchange(&mut self.buffer, capacity)
         };
         self.watch();
         chunk

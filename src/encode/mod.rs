@@ -11,6 +11,7 @@
 //! is encoded once, and what decides is real bytes.
 
 mod batch;
+mod buffers;
 pub mod json;
 mod limits;
 mod split;
