@@ -256,34 +256,35 @@ impl Feed {
     }
 
     /// Takes a message; an error is the message's own, and it is in no batch then.
-    #[inline]
+    // As in `Splitter::push`, the message must not get an address: what is seldom is handed pieces of it.
+    #[inline(always)]
     pub(super) fn message(&mut self, message: &Message<'_>) -> Result<Option<Part>, Error> {
         if self.open.is_none() {
             self.use_limits();
         }
         match self.splitter.push(message)? {
             Push::Buffered => {
-                self.count(message);
+                self.count(message.to, message.position);
                 Ok(None)
             }
             Push::Chunk(bytes) => {
-                self.count(message);
+                self.count(message.to, message.position);
                 Ok(self.chunk(bytes))
             }
-            Push::Batch(closed) => Ok(Some(self.full(closed, message))),
+            Push::Batch(closed) => Ok(Some(self.full(closed, message.to, message.position))),
         }
     }
 
     /// Ends a batch that was full without this message, which is the first of the next.
     #[cold]
-    fn full(&mut self, closed: ClosedBatch, message: &Message<'_>) -> Part {
+    fn full(&mut self, closed: ClosedBatch, to: PhoneNumber, position: Position) -> Part {
         // A batch of the journal has not become too large unless its messages have become longer.
         if let Some(planned) = &self.replaying {
             return Part::Failed(planned.changed());
         }
         let end = self.end(closed);
         self.use_limits();
-        self.count(message);
+        self.count(to, position);
         end
     }
 
@@ -302,12 +303,12 @@ impl Feed {
         }
     }
 
-    #[inline]
-    fn count(&mut self, message: &Message<'_>) {
+    #[inline(always)]
+    fn count(&mut self, to: PhoneNumber, position: Position) {
         if self.open.is_none() {
-            self.begin(message.position);
+            self.begin(position);
         }
-        self.origins.push(message);
+        self.origins.push(to, position);
         self.progress.messages += 1;
     }
 
@@ -329,6 +330,7 @@ impl Feed {
         self.next_place += 1;
     }
 
+    #[inline(never)]
     fn chunk(&mut self, bytes: Bytes) -> Option<Part> {
         if self
             .replaying

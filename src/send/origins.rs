@@ -8,7 +8,8 @@
 
 use bytes::Bytes;
 
-use crate::message::{Message, PhoneNumber};
+use crate::message::PhoneNumber;
+use crate::position::Position;
 use crate::send::outcome::Origin;
 
 /// The origins of one batch's messages, in their order.
@@ -50,14 +51,13 @@ impl Next {
 impl Origins {
     /// Adds the next message.
     #[inline]
-    pub(super) fn push(&mut self, message: &Message<'_>) {
-        let position = message.position;
+    pub(super) fn push(&mut self, to: PhoneNumber, position: Position) {
         if position.record != self.next.record || position.line != self.next.line {
             self.begin_run(position.record, position.line);
         }
         self.open.len += 1;
         self.next = Next::behind(position.record, position.line);
-        self.marks.push(mark(message.to));
+        self.marks.push(mark(to));
     }
 
     #[cold]
@@ -232,7 +232,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::position::Position;
 
     fn number(index: usize) -> String {
         format!("+1{:010}", 2_000_000_000 + index * 7)
@@ -243,7 +242,7 @@ mod tests {
         for (index, &(record, line)) in places.iter().enumerate() {
             let to = PhoneNumber::parse(&number(index)).unwrap();
             let byte = 0;
-            origins.push(&Message::new(to).at(Position { record, line, byte }));
+            origins.push(to, Position { record, line, byte });
         }
         origins.lookup()
     }

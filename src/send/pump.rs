@@ -300,7 +300,8 @@ impl Encoder<'_> {
     }
 
     /// Takes a message; says why, if it can be in no batch.
-    #[inline]
+    // In the loop itself, so that the message stays in registers from the parser to the body.
+    #[inline(always)]
     fn message<const SCREENED: bool>(
         &mut self,
         message: &Message<'_>,
