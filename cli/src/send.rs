@@ -13,6 +13,7 @@ use batchcast::send::{
     Client, ClientError, DoubtPolicy, FailureKind, OnInvalid, Report, Sender, Spool, Stopped,
 };
 use indicatif::HumanCount;
+use tokio::runtime;
 
 use crate::args::{Delivery, InDoubtArg, SendArgs, SpoolArg};
 use crate::ask::Person;
@@ -145,14 +146,13 @@ impl Job {
             }
         }
 
-        // The list has threads of its own: a worker has the connections only. A sandbox takes another.
-        let workers = if matches!(self.target, Target::Sandbox) {
-            2
-        } else {
-            1
+        // The list has threads of its own, so all else is on this one: nothing is handed from thread to thread on
+        // its way to the connection. A sandbox that is in the process takes others.
+        let mut runtime = match self.target {
+            Target::Sandbox => runtime::Builder::new_multi_thread(),
+            Target::Server { .. } => runtime::Builder::new_current_thread(),
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(workers)
+        let runtime = runtime
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
