@@ -18,8 +18,8 @@ const RECORDS: usize = 2_000;
 const BLOCK_BYTES: usize = 8 * 1024;
 const CHUNK_BYTES: usize = 8 * 1024;
 
-/// A chunk's memory, and what makes it shareable.
-const PER_CHUNK: u64 = 2;
+/// What makes a chunk shareable; its memory is used again.
+const PER_CHUNK: u64 = 1;
 /// The last chunk of a list may be copied, or not.
 const PER_LIST: u64 = 2;
 

@@ -33,9 +33,10 @@ impl Buffers {
     /// The buffer of the oldest chunk, if nobody has that any more. Chunks are done with in their order.
     fn reclaim(&mut self, capacity: usize) -> Option<Vec<u8>> {
         let mut oldest = self.0.pop_front_if(|chunk| chunk.is_unique())?;
-        // Or the bytes would be moved to where they are.
-        oldest.clear();
-        let buffer = Vec::from(oldest);
+        // The bytes are moved to the buffer's beginning, which is where they are. To none it would give up its memory.
+        oldest.truncate(1);
+        let mut buffer = Vec::from(oldest);
+        buffer.clear();
         (buffer.capacity() >= capacity).then_some(buffer)
     }
 }
