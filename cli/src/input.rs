@@ -26,6 +26,8 @@ pub(crate) struct Source {
     pub(crate) metadata: Option<Metadata>,
     /// How many bytes it has, if that is known.
     pub(crate) size: Option<u64>,
+    /// The file that it is, and where in that it begins, if it can be read again.
+    file: Option<(File, u64)>,
 }
 
 impl Source {
@@ -44,6 +46,11 @@ impl Source {
         }
     }
 
+    /// The file that it is, and where in that it begins, for one who reads it again. It may be compressed.
+    pub(crate) fn take_file(&mut self) -> Option<(File, u64)> {
+        self.file.take()
+    }
+
     /// All of it, from its beginning, unpacked.
     pub(crate) fn into_reader(self) -> Result<impl Read + Send + use<>> {
         let unpacked = unpack(self.reader, &self.consumed).context("cannot read the list")?;
@@ -60,16 +67,21 @@ impl Source {
     }
 
     fn of(mut file: File, metadata: Metadata) -> Result<Self> {
-        let size = match metadata.is_file() {
+        let (size, again) = match metadata.is_file() {
             // Standard input may stand somewhere in the middle.
-            true => Some(metadata.len().saturating_sub(file.stream_position()?)),
-            false => None,
+            true => {
+                let start = file.stream_position()?;
+                let size = metadata.len().saturating_sub(start);
+                (Some(size), Some((file.try_clone()?, start)))
+            }
+            false => (None, None),
         };
         Ok(Self {
             reader: Box::new(file),
             consumed: Consumed::default(),
             metadata: Some(metadata),
             size,
+            file: again,
         })
     }
 
@@ -94,6 +106,7 @@ impl Source {
             consumed: Consumed::default(),
             metadata: None,
             size: None,
+            file: None,
         })
     }
 

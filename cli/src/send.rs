@@ -1,5 +1,6 @@
 //! `batchcast send`: streams a list to the API; and what `resume` does in the same way.
 
+use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -99,6 +100,8 @@ struct Ended {
 /// A list that is open and can be read, and its journal.
 struct Opened<R> {
     input: R,
+    /// The same again, and where in it the list begins, if it is a file as it stands.
+    file: Option<(File, u64)>,
     parser: Parser,
     /// The text that the records have in common.
     common: Option<Text<'static>>,
@@ -267,6 +270,10 @@ impl Job {
                     Some((journal, None)) => sender.journal(journal),
                     Some((journal, Some(state))) => sender.resume(journal, *state),
                 };
+                let sender = match opened.file {
+                    Some((file, start)) => sender.reread_from(file, start),
+                    None => sender,
+                };
                 sender.send_input(opened.input, opened.parser).await
             }
             () = stop.asked() => Err(interrupted_before_the_list()),
@@ -311,7 +318,7 @@ async fn is_wanted(
 
 /// Reads as much of the list as tells its format, and begins the journal, if there is to be one.
 fn open(
-    source: Source,
+    mut source: Source,
     list: &List,
     mut screened: Screened,
     delivery: &Delivery,
@@ -319,7 +326,9 @@ fn open(
     server: &str,
     canary: Option<NonZeroU64>,
 ) -> Result<Opened<impl Read + Send + use<>>> {
+    let (file, consumed) = (source.take_file(), source.consumed.clone());
     let (input, parser, common) = source.parse(list)?;
+    let file = file.filter(|_| !consumed.is_packed());
     let envelope = match &common {
         Some(text) => list.envelope.clone().with_common_text(text.clone()),
         None => list.envelope.clone(),
@@ -329,6 +338,7 @@ fn open(
         Start::Unkept => {
             return Ok(Opened {
                 input,
+                file,
                 parser,
                 common,
                 journal: None,
@@ -359,6 +369,7 @@ fn open(
     let kept = Kept::new(&path, list, recipe.list.as_deref(), delivery);
     Ok(Opened {
         input,
+        file,
         parser,
         common,
         journal: Some(journal),

@@ -160,9 +160,14 @@ struct Count {
 }
 
 impl Consumed {
+    /// Whether the list is compressed; known once it is unpacked.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.0.packed.load(Ordering::Relaxed)
+    }
+
     /// How many bytes of the list are done with as it lies on the disk, if `parsed` bytes of its content are.
     pub(crate) fn of(&self, parsed: u64) -> u64 {
-        if self.0.packed.load(Ordering::Relaxed) {
+        if self.is_packed() {
             self.0.bytes.load(Ordering::Relaxed)
         } else {
             parsed
@@ -208,7 +213,7 @@ mod tests {
         let mut all = list.ahead;
         let mut rest = list.rest;
         rest.read_to_end(&mut all)?;
-        if consumed.0.packed.load(Ordering::Relaxed) {
+        if consumed.is_packed() {
             assert_eq!(consumed.of(0), len);
         }
         Ok(all)

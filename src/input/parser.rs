@@ -9,7 +9,7 @@ use crate::error::Error;
 ///
 /// Whoever wants speed matches it once and runs a loop of its own for each format; as a [`Parse`] it
 /// asks for every record which one it is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Parser {
     /// For [`Format::Lines`].
     Lines(Lines),

@@ -212,6 +212,14 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Goes on with an input of which the parser has done with `byte` bytes, and `read` gives the rest.
+    #[cfg(feature = "send")]
+    pub(crate) fn behind(read: R, parser: Parser, byte: u64) -> Self {
+        let mut reader = Self::new(read, parser);
+        reader.blocks.byte = byte;
+        reader
+    }
+
     /// The next record; `None` at the end of the input.
     ///
     /// # Errors

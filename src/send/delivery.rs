@@ -525,7 +525,7 @@ impl<'a> Delivery<'a> {
     ) -> Option<Ended> {
         let shared = self.shared;
         let batch = item.number;
-        let end = match item.source.complete().await {
+        let end = match item.source.complete_if_it_can().await {
             Ok(end) => end,
             Err(failure) => return Some(Ended::failed(Fate::InDoubt, failure)),
         };
@@ -720,6 +720,7 @@ impl<'a> Delivery<'a> {
                         origins,
                         progress: end.progress,
                         len,
+                        checkpoint: None,
                     }),
                 };
                 Item {

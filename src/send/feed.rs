@@ -10,13 +10,14 @@ use bytes::Bytes;
 
 use crate::encode::{Batch, ClosedBatch, Limits, Push, Splitter};
 use crate::error::Error;
-use crate::input::Invalid;
+use crate::input::{Invalid, Parser};
 use crate::message::{Message, PhoneNumber};
 use crate::position::Position;
 use crate::screen::{MaxInvalid, Reason, Screen, Verdict};
 use crate::send::origins::Origins;
 use crate::send::outcome::{Failure, FailureKind};
 use crate::send::replay::{Planned, Replay};
+use crate::send::reread::Checkpoint;
 use crate::send::{Handler, OnInvalid, Progress};
 
 /// What keeps a body alive while its input pauses: whitespace between two entries (RFC 8259, 2).
@@ -56,6 +57,8 @@ pub(super) struct End {
     pub(super) progress: Progress,
     /// The canary ends with it: what follows has to wait.
     pub(super) ends_canary: bool,
+    /// Before its first message, if the list can be read again.
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
 /// A batch of an earlier process.
@@ -102,6 +105,10 @@ pub(super) struct Feed {
     /// The record from which on `replay` or `replaying` has to be looked at.
     boundary: u64,
     open: Option<Opened>,
+    /// Whether checkpoints are wanted; the last one; the one before the open batch's first message.
+    can_reread: bool,
+    checkpoint: Option<Checkpoint>,
+    begun_at: Option<Checkpoint>,
     /// Bytes of the open batch were handed on.
     has_begun: bool,
     /// How many messages of the canary are not in a closed batch yet.
@@ -134,6 +141,9 @@ impl Feed {
             replay,
             replaying: None,
             open: None,
+            can_reread: false,
+            checkpoint: None,
+            begun_at: None,
             has_begun: false,
             canary_left: 0,
             next_place: 0,
@@ -150,6 +160,20 @@ impl Feed {
         self.screen = screen;
         self.max_invalid = max_invalid;
         self
+    }
+
+    /// The same, with checkpoints of its list, which can be read again.
+    pub(super) const fn rereadable(mut self) -> Self {
+        self.can_reread = true;
+        self
+    }
+
+    /// Notes where the list can be read again from. To be called when all that the parser was handed is taken.
+    pub(super) fn note(&mut self, parser: &Parser) {
+        if self.can_reread {
+            let bytes = self.progress.input_bytes;
+            self.checkpoint = Some(Checkpoint::new(parser.clone(), bytes));
+        }
     }
 
     /// Whether a message is sent; to be asked before all else. That it is passed over is told.
@@ -328,6 +352,7 @@ impl Feed {
             committed,
         });
         self.next_place += 1;
+        self.begun_at.clone_from(&self.checkpoint);
     }
 
     #[inline(never)]
@@ -362,6 +387,7 @@ impl Feed {
             closed,
             origins: std::mem::take(&mut self.origins),
             progress: self.progress,
+            checkpoint: self.begun_at.take(),
         };
         Part::End(opened, Box::new(end))
     }

@@ -59,6 +59,7 @@ mod policy;
 mod pump;
 mod reconcile;
 mod replay;
+mod reread;
 mod resplit;
 pub(crate) mod response;
 mod run;
@@ -67,6 +68,7 @@ mod trace;
 mod upload;
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::num::NonZeroU64;
 use std::pin::Pin;
@@ -134,6 +136,7 @@ pub struct Sender {
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     journal: Option<(Journal, Option<Box<State>>)>,
     spool: Spool,
+    list: Option<reread::List>,
     in_flight: usize,
     retry: Retry,
     reconciliation: Reconciliation,
@@ -166,6 +169,7 @@ impl Sender {
             stop: Box::pin(std::future::pending()),
             journal: None,
             spool: Spool::default(),
+            list: None,
             in_flight: 1,
             retry: Retry::default(),
             reconciliation: Reconciliation::default(),
@@ -201,6 +205,18 @@ impl Sender {
     /// Where bodies are kept while they are in flight, to be sent again.
     pub fn spool(mut self, spool: Spool) -> Self {
         self.spool = spool;
+        self
+    }
+
+    /// Says that the input is a file, from its byte `start` on, and can be read again: a body that has to be sent again
+    /// is then made again from it, and nothing is written to the [spool](Self::spool) before. It is read at offsets; its
+    /// cursor is not moved. If it does not give the same messages any more, the run stops
+    /// ([`FailureKind::Changed`]).
+    ///
+    /// It is made use of with one batch [on its way](Self::in_flight) and a spool to put such a body into, and nowhere but on Unix:
+    /// elsewhere reading at an offset moves the cursor.
+    pub fn reread_from(mut self, list: File, start: u64) -> Self {
+        self.list = cfg!(unix).then(|| reread::List::new(list, start));
         self
     }
 

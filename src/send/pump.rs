@@ -198,6 +198,7 @@ impl Encoder<'_> {
         loop {
             let mut block = self.next_block(blocks)?;
             block.prepend(&self.rest);
+            self.feed.note(&parser);
             let encoded = match &mut parser {
                 Parser::Lines(parser) => self.block_screened_or_not(parser, &block),
                 Parser::Ndjson(parser) => self.block_screened_or_not(parser, &block),

@@ -24,6 +24,7 @@ use crate::send::ledger::Ledger;
 use crate::send::outcome::{Failure, FailureKind, Report, Stopped};
 use crate::send::pump;
 use crate::send::replay::Replay;
+use crate::send::reread::Reread;
 use crate::send::source::{Feeder, Spooler};
 use crate::send::{Event, Progress, Sender};
 
@@ -105,6 +106,13 @@ impl Run {
             state.map(Replay::of).unwrap_or_default(),
         )
         .screened(sender.screen, sender.max_invalid);
+        // With several batches on their way the encoder does not wait for the one that it makes: where is what it has
+        // made, if not in the spool?
+        let list = sender.list.filter(|_| sender.in_flight == 1);
+        let reread = list.map(|list| Reread::new(list, sender.envelope.clone()));
+        if reread.is_some() {
+            feed = feed.rereadable();
+        }
         // Nothing is sent behind a canary that is not approved, so more than a canary was.
         let held = state.into_iter().flat_map(State::held);
         let held = held.fold(0_u64, |sum, held| sum.saturating_add(held.batch.messages));
@@ -150,7 +158,7 @@ impl Run {
         let run = Self {
             _events: EndOfEvents(shared.handler.clone()),
             shared,
-            spooler: Spooler::new(sender.spool),
+            spooler: Spooler::new(sender.spool, reread),
             permits: Arc::new(Semaphore::new(sender.in_flight.min(Semaphore::MAX_PERMITS))),
             lanes: JoinSet::new(),
             doubts: 0,
@@ -226,15 +234,15 @@ impl Run {
                 Part::Chunk(opened, bytes, progress) => {
                     self.write(&mut open, opened, bytes, progress).await
                 }
-                Part::End(opened, end) => {
-                    let written = self.write(&mut open, opened, end.closed.rest, end.progress);
-                    let written = written.await;
+                Part::End(opened, mut end) => {
+                    let rest = std::mem::take(&mut end.closed.rest);
+                    let ends_canary = end.ends_canary;
+                    let written = self.write(&mut open, opened, rest, end.progress).await;
                     if let Some(feeder) = open.take() {
-                        let lookup = end.origins.lookup();
-                        feeder.end(end.closed.batch, end.closed.tail, lookup, end.progress);
+                        feeder.end(*end);
                     }
                     match written {
-                        Ok(()) if end.ends_canary => self.approved().await,
+                        Ok(()) if ends_canary => self.approved().await,
                         written => written,
                     }
                 }
@@ -265,12 +273,11 @@ impl Run {
         let feeder = match open {
             Some(feeder) => feeder,
             None => {
-                let permit = self.permit(opened.committed.is_some()).await;
-                let (mut feeder, source) = self.spooler.open(opened.committed.is_some())?;
-                if opened.committed.is_some() || self.shared.wants_length.load(Ordering::Relaxed) {
-                    feeder.only_spool();
-                }
-                self.doubts += usize::from(opened.committed.is_some());
+                let is_in_doubt = opened.committed.is_some();
+                let permit = self.permit(is_in_doubt).await;
+                let wants_length = self.shared.wants_length.load(Ordering::Relaxed);
+                let (feeder, source) = self.spooler.open(is_in_doubt, wants_length)?;
+                self.doubts += usize::from(is_in_doubt);
                 let shared = Arc::clone(&self.shared);
                 self.lanes.spawn(deliver(shared, opened, source, permit));
                 open.insert(feeder)

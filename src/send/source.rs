@@ -6,9 +6,9 @@
 //!                └───▶ spool thread ──file───▲
 //! ```
 //!
-//! With one batch in flight every byte of a first try comes live, and the spool is only written. With several
-//! the encoder does not wait for a batch's connection while another could be opened: then the source reads
-//! what it missed from the file.
+//! With one batch in flight every byte of a first try comes live, and the spool is only written; not even that is
+//! done when the list can be [read again](super::reread). With several the encoder does not wait for a batch's connection
+//! while another could be opened: then the source reads what it missed from the file.
 
 use std::io;
 use std::path::Path;
@@ -20,8 +20,10 @@ use tokio::sync::{mpsc, watch};
 use crate::encode::Batch;
 use crate::send::Progress;
 use crate::send::blocking::blocking;
+use crate::send::feed;
 use crate::send::origins::Lookup;
 use crate::send::outcome::{Failure, FailureKind};
+use crate::send::reread::{Checkpoint, Reread};
 use crate::spool::{Spool, SpoolFile};
 
 /// How many pieces wait between the encoder and a source that reads live.
@@ -41,6 +43,8 @@ pub(super) struct End {
     pub(super) progress: Progress,
     /// How many bytes there are before the tail.
     pub(super) len: u64,
+    /// Where to read its list again from, if that can be done.
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
 /// How far a body has been filled in.
@@ -80,13 +84,15 @@ struct Job {
 pub(super) struct Source {
     live: Option<mpsc::Receiver<(Bytes, Progress)>>,
     file: Option<Arc<SpoolFile>>,
+    /// Nothing is in the file: this makes the body again when it is needed.
+    reread: Option<Arc<Reread>>,
     filled: watch::Receiver<Filled>,
-    /// A part of a batch that was split, instead of all that was filled in.
+    /// A part of a batch that was split, or a body that was made again, instead of all that was filled in.
     part: Option<Slice>,
     taken: u64,
 }
 
-/// A part of a spooled body as a body of its own.
+/// A part of a file as a body of its own.
 #[derive(Debug, Clone)]
 pub(super) struct Slice {
     /// What stands before the part's first entry.
@@ -112,23 +118,33 @@ pub(super) struct Spooler {
     jobs: mpsc::Sender<Job>,
     /// Files to be used again: what they take on the disk was taken already.
     free: Vec<Arc<SpoolFile>>,
+    /// Makes bodies again that were not kept.
+    reread: Option<Arc<Reread>>,
 }
 
 impl Spooler {
-    pub(super) fn new(spool: Spool) -> Self {
+    pub(super) fn new(spool: Spool, reread: Option<Reread>) -> Self {
         let (jobs, mut receiver) = mpsc::channel::<Job>(SPOOLING);
         tokio::task::spawn_blocking(move || {
             while let Some(job) = receiver.blocking_recv() {
                 job.run();
             }
         });
-        let free = Vec::new();
-        Self { spool, jobs, free }
+        Self {
+            spool,
+            jobs,
+            free: Vec::new(),
+            reread: reread.map(Arc::new),
+        }
     }
 
     /// A new body: where to fill it in, and where to read it. What is in doubt is kept even without a spool, to be
-    /// compared with what the server has.
-    pub(super) fn open(&mut self, is_in_doubt: bool) -> Result<(Feeder, Source), Failure> {
+    /// compared with what the server has. Nothing of what has to be known as a whole first is read live.
+    pub(super) fn open(
+        &mut self,
+        is_in_doubt: bool,
+        as_a_whole: bool,
+    ) -> Result<(Feeder, Source), Failure> {
         // A file is free again when the last who read it is gone.
         let reusable = self
             .free
@@ -145,11 +161,17 @@ impl Spooler {
                 Some(file)
             }
         };
+        let is_read_live = file.is_none() || !(is_in_doubt || as_a_whole);
+        let reread = self
+            .reread
+            .clone()
+            .filter(|_| is_read_live && file.is_some());
+        let spooled = file.clone().filter(|_| reread.is_none());
         let (live, receiver) = mpsc::channel(LIVE);
         let (sender, filled) = watch::channel(Filled::default());
         let feeder = Feeder {
-            live: Some(live),
-            spool: file.clone().map(|file| Spooling {
+            live: is_read_live.then_some(live),
+            spool: spooled.map(|file| Spooling {
                 jobs: self.jobs.clone(),
                 file,
             }),
@@ -159,6 +181,7 @@ impl Spooler {
         let source = Source {
             live: Some(receiver),
             file,
+            reread,
             filled,
             part: None,
             taken: 0,
@@ -204,21 +227,15 @@ impl Feeder {
         }
     }
 
-    /// From here on the file is what is read: for a body whose length has to be known first.
-    pub(super) fn only_spool(&mut self) {
-        if self.spool.is_some() {
-            self.live = None;
-        }
-    }
-
     /// All but the tail was written.
-    pub(super) fn end(self, batch: Batch, tail: Bytes, origins: Lookup, progress: Progress) {
+    pub(super) fn end(self, end: feed::End) {
         let end = Arc::new(End {
-            batch,
-            tail,
-            origins,
-            progress,
+            batch: end.closed.batch,
+            tail: end.closed.tail,
+            origins: end.origins.lookup(),
+            progress: end.progress,
             len: self.written,
+            checkpoint: end.checkpoint,
         });
         self.filled.send_modify(|filled| filled.end = Some(end));
     }
@@ -230,6 +247,7 @@ impl Source {
         Self {
             live: None,
             file: self.file.clone(),
+            reread: None,
             filled: self.filled.clone(),
             part: Some(part),
             taken: 0,
@@ -259,7 +277,7 @@ impl Source {
     /// The next bytes, or that there is only the tail left.
     ///
     /// # Errors
-    /// The spool cannot be written or read, or the encoder gave the batch up.
+    /// The spool cannot be written or read, the list has changed, or the encoder gave the batch up.
     pub(super) async fn next(&mut self) -> Result<Next, Failure> {
         if let Some(live) = &mut self.live {
             if let Some((bytes, progress)) = live.recv().await {
@@ -268,19 +286,10 @@ impl Source {
             }
             self.live = None;
         }
-        if let Some(part) = &self.part {
-            if self.taken == 0 {
-                self.taken = part.head.len() as u64;
-                return Ok(Next::Bytes(part.head.clone(), None));
-            }
-            if self.taken == part.end.len {
-                return Ok(Next::End(Arc::clone(&part.end)));
-            }
-            let at = part.start + self.taken - part.head.len() as u64;
-            let len = (part.end.len - self.taken).min(READ);
-            return self.read(at, len).await;
-        }
         loop {
+            if self.part.is_some() {
+                return self.next_of_part().await;
+            }
             let (spooled, end) = {
                 let filled = self.filled.borrow_and_update();
                 if let Some(kind) = filled.failed {
@@ -288,10 +297,15 @@ impl Source {
                 }
                 (filled.spooled, filled.end.clone())
             };
+            let is_whole = end.is_some();
             if let Some(end) = end
                 && end.len == self.taken
             {
                 return Ok(Next::End(end));
+            }
+            if is_whole && self.reread.is_some() {
+                self.restore().await?;
+                continue;
             }
             if self.taken < spooled {
                 return self
@@ -304,6 +318,23 @@ impl Source {
         }
     }
 
+    async fn next_of_part(&mut self) -> Result<Next, Failure> {
+        let Some(part) = &self.part else {
+            return Err(FailureKind::Interrupted.into());
+        };
+        let head = part.head.len() as u64;
+        if self.taken < head {
+            self.taken = head;
+            return Ok(Next::Bytes(part.head.clone(), None));
+        }
+        if self.taken == part.end.len {
+            return Ok(Next::End(Arc::clone(&part.end)));
+        }
+        let at = part.start + self.taken - head;
+        let len = (part.end.len - self.taken).min(READ);
+        self.read(at, len).await
+    }
+
     /// Waits until all of the body is known, and in the spool.
     ///
     /// # Errors
@@ -311,6 +342,9 @@ impl Source {
     pub(super) async fn complete(&mut self) -> Result<Arc<End>, Failure> {
         if let Some(part) = &self.part {
             return Ok(Arc::clone(&part.end));
+        }
+        if self.reread.is_some() {
+            return self.restore().await;
         }
         let has_file = self.file.is_some();
         let filled = self.filled.wait_for(|filled| {
@@ -331,6 +365,36 @@ impl Source {
         }
     }
 
+    /// The same for what may have left: that it ended, and how, is known even if its list has changed since.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub(super) async fn complete_if_it_can(&mut self) -> Result<Arc<End>, Failure> {
+        let complete = self.complete().await;
+        match self.known_end() {
+            Some(end) if self.reread.is_some() => Ok(end),
+            _ => complete,
+        }
+    }
+
+    /// Makes the body again, when it has ended.
+    async fn restore(&mut self) -> Result<Arc<End>, Failure> {
+        let ended = self.filled.wait_for(|filled| filled.end.is_some()).await;
+        let end = ended.ok().and_then(|filled| filled.end.clone());
+        let (Some(end), Some(reread), Some(file)) = (end, &self.reread, &self.file) else {
+            return Err(FailureKind::Interrupted.into());
+        };
+        let (reread, file) = (Arc::clone(reread), Arc::clone(file));
+        let end = Arc::new(blocking(move || reread.restore(&end, &file)).await?);
+        self.reread = None;
+        self.part = Some(Slice {
+            head: Bytes::new(),
+            start: 0,
+            end: Arc::clone(&end),
+        });
+        Ok(end)
+    }
+
     /// What is known of the end by now.
     pub(super) fn known_end(&self) -> Option<Arc<End>> {
         let part = self.part.as_ref().map(|part| Arc::clone(&part.end));
@@ -338,8 +402,11 @@ impl Source {
     }
 
     /// The whole body as it stands in the spool, without its tail, for one who may wait for a disk. `None`
-    /// without a spool.
+    /// if it is not there.
     pub(super) fn reader(&self, end: &End) -> Option<SourceReader> {
+        if self.reread.is_some() {
+            return None;
+        }
         let (head, start) = match &self.part {
             Some(part) => (part.head.clone(), part.start),
             None => (Bytes::new(), 0),

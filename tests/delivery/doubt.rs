@@ -7,7 +7,7 @@ use batchcast::send::{DoubtPolicy, FailureKind};
 use batchcast_sandbox::fault::FaultRule;
 use batchcast_sandbox::{BatchSize, SandboxBuilder};
 
-use crate::support::{House, Options};
+use crate::support::{Bodies, House, Options};
 
 fn fault(words: &str) -> FaultRule {
     words.parse().unwrap()
@@ -146,7 +146,7 @@ async fn without_a_spool_a_doubt_is_left_to_a_further_process() {
     let house = House::new(4, 2).await;
     house.sandbox.push_fault(fault(LOST));
     let options = Options {
-        spool: false,
+        bodies: Bodies::Gone,
         ..with(DoubtPolicy::Resend)
     };
     let stopped = house.run(options).await.unwrap_err();

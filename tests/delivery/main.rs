@@ -13,6 +13,7 @@ mod mistaken;
 mod outcomes;
 mod pacing;
 mod random;
+mod reread;
 mod resume;
 mod screen;
 mod slow;

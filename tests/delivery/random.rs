@@ -9,7 +9,7 @@ use batchcast_sandbox::fault::FaultRule;
 use proptest::prelude::*;
 use tokio::sync::Notify;
 
-use crate::support::{House, Options, lines, within};
+use crate::support::{Bodies, House, Options, lines, within};
 
 /// What can go wrong, in any order. Nothing is hidden from the list: that is what the grace period is for.
 const FAULTS: &[&str] = &[
@@ -52,7 +52,7 @@ const FAULTS: &[&str] = &[
 struct Process {
     faults: Vec<&'static str>,
     in_flight: usize,
-    spool: bool,
+    bodies: Bodies,
     policy: DoubtPolicy,
     tries: u32,
     killed_at: Option<u32>,
@@ -65,19 +65,24 @@ fn process() -> impl Strategy<Value = Process> {
         Just(DoubtPolicy::Resend),
         Just(DoubtPolicy::Skip),
     ];
+    let bodies = prop_oneof![
+        2 => Just(Bodies::Spooled),
+        2 => Just(Bodies::Reread),
+        1 => Just(Bodies::Gone),
+    ];
     (
         prop::collection::vec(prop::sample::select(FAULTS), 0..8),
-        1..=4_usize,
-        prop::bool::weighted(0.8),
+        prop_oneof![Just(1), 2..=4_usize],
+        bodies,
         policy,
         1..4_u32,
         prop::option::of(0..60_u32),
     )
         .prop_map(
-            |(faults, in_flight, spool, policy, tries, killed_at)| Process {
+            |(faults, in_flight, bodies, policy, tries, killed_at)| Process {
                 faults,
                 in_flight,
-                spool,
+                bodies,
                 policy,
                 tries,
                 killed_at,
@@ -94,7 +99,7 @@ async fn go(house: &House, process: &Process) -> Option<u64> {
     }
     let options = Options {
         in_flight: process.in_flight,
-        spool: process.spool,
+        bodies: process.bodies,
         policy: process.policy,
         tries: process.tries,
         jwt: true,
@@ -143,7 +148,7 @@ async fn at_most_once_and_in_the_end_once(processes: &[Process], messages: usize
     let all_is_well = Process {
         faults: Vec::new(),
         in_flight: 2,
-        spool: true,
+        bodies: Bodies::Spooled,
         policy: DoubtPolicy::Resend,
         tries: 3,
         killed_at: None,

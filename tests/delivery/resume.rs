@@ -7,7 +7,7 @@ use batchcast::journal::{Header, Journal, JournalError, Shape, Status};
 use batchcast::send::{DoubtPolicy, Event, FailureKind, Sender};
 use batchcast::{Envelope, PhoneNumber};
 
-use crate::support::{Ended, House, Options, client, envelope, lines, within};
+use crate::support::{Bodies, Ended, House, Options, client, envelope, lines, within};
 
 async fn with_faults(messages: usize, per_batch: u64, faults: &str) -> House {
     let house = House::new(messages, per_batch).await;
@@ -201,10 +201,17 @@ async fn gaps_between_batches_are_filled() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_was_split_goes_on_in_its_parts() {
-    for (in_flight, spool) in [(1, true), (3, true), (1, false)] {
+    let ways = [
+        (1, Bodies::Spooled),
+        (3, Bodies::Spooled),
+        (1, Bodies::Reread),
+        (1, Bodies::Gone),
+    ];
+    for (in_flight, bodies) in ways {
+        let is_kept = bodies != Bodies::Gone;
         let house = House::with(1_500, 1_000_000, |sandbox| sandbox.max_body_bytes(20_000)).await;
         // The second part is not accepted by this process.
-        let faults = if spool {
+        let faults = if is_kept {
             "batch 3: answer 403"
         } else {
             "batch 99: answer 403"
@@ -212,7 +219,7 @@ async fn a_batch_that_was_split_goes_on_in_its_parts() {
         house.sandbox.set_faults(faults.parse().unwrap());
         let options = Options {
             in_flight,
-            spool,
+            bodies,
             ..Options::default()
         };
         let mut processes = 1;
@@ -220,7 +227,7 @@ async fn a_batch_that_was_split_goes_on_in_its_parts() {
             assert!(
                 stopped
                     .to_string()
-                    .contains(if spool { "403" } else { "413" }),
+                    .contains(if is_kept { "403" } else { "413" }),
                 "{stopped}"
             );
             processes += 1;

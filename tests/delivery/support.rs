@@ -1,6 +1,7 @@
 //! A run against the sandbox, in one process or several, and what has to be true of it whatever happens.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,11 +19,20 @@ use tempfile::TempDir;
 
 pub(crate) type Ended = Result<Report, Stopped>;
 
+/// Where a body is from that has to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bodies {
+    Spooled,
+    /// Made again from the list.
+    Reread,
+    Gone,
+}
+
 /// How a run is to be made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) in_flight: usize,
-    pub(crate) spool: bool,
+    pub(crate) bodies: Bodies,
     pub(crate) policy: DoubtPolicy,
     pub(crate) tries: u32,
     pub(crate) grace: Duration,
@@ -34,7 +44,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             in_flight: 1,
-            spool: true,
+            bodies: Bodies::Spooled,
             policy: DoubtPolicy::Stop,
             tries: 3,
             grace: Duration::ZERO,
@@ -91,6 +101,18 @@ impl House {
         lines.collect::<String>().into_bytes()
     }
 
+    /// The list as a file, and where in that it begins.
+    pub(crate) fn list(&self, list: &[u8]) -> (File, u64) {
+        const BEFORE: &[u8] = b"+16505550199\n";
+        let path = self.list_path();
+        std::fs::write(&path, [BEFORE, list].concat()).unwrap();
+        (File::open(path).unwrap(), BEFORE.len() as u64)
+    }
+
+    pub(crate) fn list_path(&self) -> PathBuf {
+        self.dir.path().join("list.txt")
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits::default().with_max_messages(self.per_batch.try_into().unwrap())
     }
@@ -102,12 +124,19 @@ impl House {
         let reconciliation = Reconciliation::default()
             .policy(options.policy)
             .grace(options.grace, Duration::from_millis(10));
-        let spool = if options.spool {
-            Spool::in_directory(self.dir.path())
-        } else {
-            Spool::none()
+        let spool = match options.bodies {
+            Bodies::Spooled | Bodies::Reread => Spool::in_directory(self.dir.path()),
+            Bodies::Gone => Spool::none(),
         };
-        Sender::new(client, envelope())
+        let sender = Sender::new(client, envelope());
+        let sender = match options.bodies {
+            Bodies::Reread => {
+                let (file, start) = self.list(&self.input());
+                sender.reread_from(file, start)
+            }
+            Bodies::Spooled | Bodies::Gone => sender,
+        };
+        sender
             .limits(self.limits())
             .retry(Retry::default().tries(options.tries).pauses(pause, pause))
             .reconciliation(reconciliation)

@@ -44,7 +44,7 @@ use crate::position::Position;
 /// assert_eq!(message.text.unwrap().to_plain(), "Say \"hi\"");
 /// # Ok::<(), batchcast::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Csv {
     cursor: Cursor,
     fields: Fields,

@@ -10,7 +10,7 @@ use crate::input::template::{Rendering, Template};
 use crate::message::{self, PhoneNumber, PhoneNumberError, Region, Text};
 
 /// Makes messages of records, in memory that it keeps.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Composer {
     columns: Columns,
     region: Option<Region>,
