@@ -1,6 +1,6 @@
 //! What a set of numbers takes. Allocations are counted for each thread alone.
 
-use batchcast::screen::{NumberSet, Screen, Verdict};
+use batchcast::screen::{NumberSet, Reason, Screen, Verdict};
 use batchcast::{Message, PhoneNumber, Position};
 
 /// What ten million suppressed numbers may take, while they are read, too.
@@ -39,6 +39,20 @@ fn ten_million_random_numbers_fit() {
         counted.bytes_current
     );
     assert!(numbers().take(1_000).all(|number| set.contains(number)));
+
+    // With what a screen puts in front of it.
+    let kept = u64::try_from(counted.bytes_current).unwrap();
+    let mut screen = Screen::new();
+    let counted = allocation_counter::measure(|| screen = Screen::new().suppress(set));
+    assert!(
+        kept + counted.bytes_max <= 46 << 20,
+        "{} bytes",
+        counted.bytes_max
+    );
+    assert!(numbers().take(1_000).all(|number| {
+        let message = Message::new(number).at(Position::of_record(1));
+        screen.admit(&message) == Verdict::PassedOver(Reason::Suppressed)
+    }));
 }
 
 #[test]

@@ -146,28 +146,39 @@ impl PhoneNumber {
         (high >> 24 != 0).then_some((low, high))
     }
 
-    /// Its digits as an integer.
+    /// Its bytes as two integers.
     #[inline]
-    pub(crate) fn value(&self) -> u64 {
+    pub(crate) const fn halves(self) -> [u64; 2] {
         let number = u128::from_le_bytes(self.bytes);
-        if number >> 88 == 0 || number >> 96 != 0 {
-            return self.value_of_any_length();
-        }
-        // Twelve bytes, `+` and `1` or another digit first: eight digits at once, each pair of neighbours together.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the eight bytes from the third on"
-        )]
-        let eight = (number >> 16) as u64;
-        let pairs = (eight & 0x0f0f_0f0f_0f0f_0f0f).wrapping_mul(10 << 8 | 1) >> 8;
-        let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 << 16 | 1) >> 16;
-        let eight = (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 << 32 | 1) >> 32;
-        let [_, first, .., tens, ones, _, _, _, _] = self.bytes;
-        let digit = |byte: u8| u64::from(byte & 0x0f);
-        digit(first) * 10_000_000_000 + eight * 100 + digit(tens) * 10 + digit(ones)
+        #[expect(clippy::cast_possible_truncation, reason = "the halves")]
+        let halves = [number as u64, (number >> 64) as u64];
+        halves
     }
 
-    fn value_of_any_length(&self) -> u64 {
+    /// The number with these digits, if there is one.
+    pub(crate) fn of_value(mut value: u64) -> Option<Self> {
+        const MOST: usize = 20;
+        let mut bytes = [b'+'; 1 + MOST];
+        let mut start = bytes.len();
+        while value > 0 {
+            start -= 1;
+            bytes[start] = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+        Self::from_bytes(&bytes[start - 1..]).ok()
+    }
+
+    /// Its digits as an integer.
+    #[inline]
+    pub(crate) fn value(self) -> u64 {
+        let number = self.halves();
+        if number[1] >> 24 == 0 || number[1] >> 32 != 0 {
+            return self.value_of_any_length();
+        }
+        value_of_twelve(number)
+    }
+
+    fn value_of_any_length(self) -> u64 {
         let digits = self.as_bytes().iter().skip(1);
         digits.fold(0, |value, digit| value * 10 + u64::from(digit & 0x0f))
     }
@@ -209,6 +220,19 @@ impl fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PhoneNumber({})", self.masked())
     }
+}
+
+/// The digits of a number of twelve bytes, `+` and eleven digits, as an integer; of anything else some integer.
+// By shifts: as bytes of an array the number would be put into memory first, and waited for.
+#[inline]
+const fn value_of_twelve([low, high]: [u64; 2]) -> u64 {
+    // Behind `+` and the first digit eight digits at once, each pair of neighbours together.
+    let eight = low >> 16 | high << 48;
+    let pairs = (eight & 0x0f0f_0f0f_0f0f_0f0f).wrapping_mul(10 << 8 | 1) >> 8;
+    let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 << 16 | 1) >> 16;
+    let eight = (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 << 32 | 1) >> 32;
+    let (first, tens, ones) = (low >> 8 & 0x0f, high >> 16 & 0x0f, high >> 24 & 0x0f);
+    first * 10_000_000_000 + eight * 100 + tens * 10 + ones
 }
 
 impl FromStr for PhoneNumber {

@@ -19,14 +19,17 @@
 //! # Ok::<(), batchcast::PhoneNumberError>(())
 //! ```
 
+mod filter;
 mod max_invalid;
 mod numbers;
+mod suppressed;
 mod table;
 
 use std::fmt;
 
 pub use self::max_invalid::{MaxInvalid, MaxInvalidError};
 pub use self::numbers::NumberSet;
+use self::suppressed::Suppressed;
 use crate::message::{Message, PhoneNumber};
 
 /// Decides for each message of a list whether it is sent.
@@ -35,7 +38,7 @@ use crate::message::{Message, PhoneNumber};
 pub struct Screen {
     /// So many records at the list's beginning are passed over.
     skip: u64,
-    suppressed: Option<NumberSet>,
+    suppressed: Option<Suppressed>,
     seen: Option<NumberSet>,
     /// How many more messages are sent.
     left: Option<u64>,
@@ -89,9 +92,9 @@ impl Screen {
         self
     }
 
-    /// Passes over these recipients.
+    /// Passes over these recipients. In front of the set there is a filter that takes 1.3 bytes a number.
     pub fn suppress(mut self, numbers: NumberSet) -> Self {
-        self.suppressed = Some(numbers).filter(|numbers| !numbers.is_empty());
+        self.suppressed = (!numbers.is_empty()).then(|| Suppressed::new(numbers));
         self
     }
 
@@ -123,7 +126,7 @@ impl Screen {
             return self.pass_over(Reason::Skipped);
         }
         if let Some(suppressed) = &self.suppressed
-            && suppressed.contains(message.to)
+            && suppressed.has(message.to)
         {
             return self.pass_over(Reason::Suppressed);
         }

@@ -202,15 +202,30 @@ impl NumberSet {
     /// guards against accidents; who knows all but a few of the numbers can find these out by it.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let sum = |digest: u64, value: u64| {
-            digest.wrapping_add(XxHash3_64::oneshot(&value.to_le_bytes()))
-        };
-        let near = match &self.near {
-            Near::Few(table) => table.keys().map(number_of).fold(0, sum),
-            Near::Many(table) => table.keys().map(number_of).fold(0, sum),
-        };
-        let crowded_out = self.crowded_out.iter().map(number_of).fold(near, sum);
-        self.far.iter().fold(crowded_out, sum)
+        let mut digest = 0_u64;
+        self.for_each_value(|value| {
+            digest = digest.wrapping_add(XxHash3_64::oneshot(&value.to_le_bytes()));
+        });
+        digest
+    }
+
+    /// Gives all numbers, in any order.
+    pub(super) fn for_each(&self, mut take: impl FnMut(PhoneNumber)) {
+        self.for_each_value(|value| {
+            // What was put into it was a number.
+            if let Some(number) = PhoneNumber::of_value(value) {
+                take(number);
+            }
+        });
+    }
+
+    fn for_each_value(&self, mut take: impl FnMut(u64)) {
+        match &self.near {
+            Near::Few(table) => table.keys().map(number_of).for_each(&mut take),
+            Near::Many(table) => table.keys().map(number_of).for_each(&mut take),
+        }
+        self.crowded_out.iter().map(number_of).for_each(&mut take);
+        self.far.iter().for_each(take);
     }
 }
 

@@ -61,7 +61,7 @@ out could get a message.
 The word api downloads the opt-outs of --from first. (A file of that name is ./api.) They are kept beside the journal, \
 for 'batchcast resume'; who opts out later is rejected by the API.
 
-Ten million numbers take 32 MiB, and up to 48 MiB while they are read.";
+Ten million numbers take 45 MiB, and up to 48 MiB while they are read.";
 
 const MAX_INVALID: &str = "\
 Give the list up, with exit code 1, if more records than this are invalid: the list is broken, or read as what it is \
