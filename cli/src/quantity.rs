@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use batchcast::screen::MaxInvalid;
 use jiff::SignedDuration;
 
 /// A number of bytes, with a unit or without.
@@ -22,21 +23,16 @@ pub(crate) fn time(typed: &str) -> Result<Duration, String> {
 }
 
 /// How many of something may be: so many, or so many of a hundred.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Share {
-    Count(u64),
-    Percent(f64),
-}
+///
+/// Counted as that of invalid records, in thousandths of a percent: binary fractions have no 1.14%, and 57 of 5,000 would
+/// be more than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share(MaxInvalid);
 
 impl Share {
     /// Whether `part` of `whole` is more than that.
-    pub(crate) fn is_exceeded(self, part: u64, whole: u64) -> bool {
-        match self {
-            Self::Count(most) => part > most,
-            // Counts of messages are far below 2^53.
-            #[expect(clippy::cast_precision_loss)]
-            Self::Percent(most) => part as f64 * 100.0 > most * whole as f64,
-        }
+    pub(crate) const fn is_exceeded(self, part: u64, whole: u64) -> bool {
+        self.0.is_exceeded_at_end(part, whole)
     }
 }
 
@@ -44,25 +40,19 @@ impl FromStr for Share {
     type Err = String;
 
     fn from_str(typed: &str) -> Result<Self, String> {
-        let share = match typed.trim().strip_suffix('%') {
-            Some(percent) => percent
-                .trim()
-                .parse()
-                .ok()
-                .filter(|percent| (0.0..=100.0).contains(percent))
-                .map(Self::Percent),
-            None => typed.trim().parse().ok().map(Self::Count),
+        let typed = typed.trim();
+        let most = match typed.strip_suffix('%') {
+            Some(percent) => format!("{}%", percent.trim_end()).parse(),
+            None => typed.parse(),
         };
-        share.ok_or_else(|| "not a number or a share, such as 20 or 5%".to_owned())
+        most.map(Self)
+            .map_err(|_| "not a number or a share, such as 20 or 5%".to_owned())
     }
 }
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count(most) => most.fmt(f),
-            Self::Percent(most) => write!(f, "{most}%"),
-        }
+        self.0.fmt(f)
     }
 }
 
@@ -122,6 +112,10 @@ mod tests {
         assert!(!exceeded("3", 3, 10) && exceeded("3", 4, 1_000));
         assert!(!exceeded("5%", 5, 100) && exceeded("5%", 6, 100));
         assert!(!exceeded("2.5 %", 1, 40) && exceeded("2.5%", 2, 40));
+        // Exactly at the limit.
+        assert!(!exceeded("1.14%", 57, 5_000) && exceeded("1.14%", 58, 5_000));
+        assert!(!exceeded("0.57%", 57, 10_000) && exceeded("0.569%", 57, 10_000));
+        assert!(!exceeded("100%", 3, 3) && exceeded("99.999%", 3, 3));
         assert!(!exceeded("0", 0, 10) && exceeded("0%", 1, 1_000_000));
         for typed in ["", "%", "x", "-1", "-1%", "101%", "nan%", "1.5"] {
             assert!(typed.parse::<Share>().is_err(), "{typed:?}");
