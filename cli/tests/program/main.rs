@@ -2,6 +2,7 @@
 
 mod after;
 mod api;
+mod canary;
 mod common_text;
 mod encode;
 mod journal;
