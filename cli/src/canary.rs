@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use batchcast::send::{Approval, Canary};
+use batchcast::status::meaning;
 use indicatif::HumanCount;
 use serde::Serialize;
 
@@ -14,8 +15,8 @@ use crate::ask::Person;
 use crate::fail::Usage;
 use crate::progress::count;
 use crate::quantity::Share;
-use crate::terminal;
 use crate::watch::Watch;
+use crate::{clean, terminal};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy)]
@@ -166,11 +167,9 @@ fn lines(canary: &Canary, rejects: &BTreeMap<String, u64>) -> Vec<String> {
         let mut codes: Vec<_> = codes.iter().collect();
         codes.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
         let line = |(code, number): (&String, &u64)| {
-            format!(
-                "  {what}: {} {}",
-                HumanCount(*number),
-                crate::clean::short(code)
-            )
+            let meaning = meaning(code).unwrap_or("a code that the API's guide does not name");
+            let code = clean::short(code);
+            format!("  {what}: {} {code} ({meaning})", HumanCount(*number))
         };
         lines.extend(codes.into_iter().map(line));
     }
@@ -267,15 +266,15 @@ mod tests {
     fn failures_are_shown_by_code() {
         let mut canary = canary(3, 3, 0);
         canary.delivered = 94;
-        canary.failures = [("SMS-CAR-411".to_owned(), 1), ("SMS-UP-430".to_owned(), 2)].into();
+        canary.failures = [("SMS-CAR-999".to_owned(), 1), ("SMS-UP-430".to_owned(), 2)].into();
         let rejects = [("SMS-RC-410".to_owned(), 3)].into();
         assert_eq!(
             lines(&canary, &rejects),
             [
                 "Canary: 100 messages: 94 delivered, 3 rejected, 3 failed",
-                "  rejected: 3 SMS-RC-410",
-                "  failed: 2 SMS-UP-430",
-                "  failed: 1 SMS-CAR-411",
+                "  rejected: 3 SMS-RC-410 (The number is not one that messages can be sent to)",
+                "  failed: 2 SMS-UP-430 (The gateway took the message for spam)",
+                "  failed: 1 SMS-CAR-999 (a code that the API's guide does not name)",
             ]
         );
     }

@@ -165,6 +165,25 @@ fn a_canary_is_shown_and_asked_about() {
 }
 
 #[test]
+fn what_a_canary_failed_with_is_shown_where_it_is_asked_about() {
+    for (typed, code, sent) in [("y\n", 0, 9), ("n\n", 4, 3)] {
+        let api = Api::start(|sandbox| {
+            let rule = "SMS-CAR-412=every:3".parse().unwrap();
+            sandbox.deliver(rule).looks(2)
+        });
+        let (_files, list, _journal) = list();
+        let mut screen = api.send("--canary 3 --yes").arg(&list).on_screen(120);
+        screen.until("Canary: 3 messages: 2 delivered, 1 failed");
+        screen.until("  failed: 1 SMS-CAR-412 (The recipient cannot be reached)");
+        screen.until("Send the rest? [y/N]");
+        assert_eq!(api.recipients(), all(3));
+        screen.types(typed);
+        screen.code(code);
+        assert_eq!(api.recipients(), all(sent));
+    }
+}
+
+#[test]
 fn a_signal_ends_the_wait_for_a_canary() {
     let api = Api::start(|sandbox| sandbox);
     // Not completed, however often it is asked.
