@@ -45,14 +45,18 @@ impl Exit {
 
     /// What the end of a run means that was finished before.
     pub(crate) fn of_finished(state: &State, totals: Totals) -> Self {
+        Self::of_end(totals.rejected, totals.invalid, Self::is_known(state))
+    }
+
+    /// Whether it is known of every batch who was rejected.
+    pub(crate) fn is_known(state: &State) -> bool {
         let is_known = |batch: &BatchState| {
             !matches!(
                 batch.status,
                 Status::Skipped | Status::Accepted { found: true, .. }
             )
         };
-        let is_known = state.batches.iter().all(is_known);
-        Self::of_end(totals.rejected, totals.invalid, is_known)
+        state.batches.iter().all(is_known)
     }
 
     const fn of_end(rejected: u64, invalid: u64, is_known: bool) -> Self {

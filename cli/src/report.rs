@@ -183,7 +183,7 @@ pub(crate) fn human(
     }
     if report.found > 0 {
         lines.push(format!(
-            "  {} found in the server's list: what was rejected there is not known",
+            "  {} found in the server's list: more may have been rejected there than was told",
             count(report.found, "batch was", "batches were")
         ));
     }

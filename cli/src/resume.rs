@@ -80,26 +80,20 @@ fn finished(path: &Path, state: &State, totals: Totals, json: bool) -> Result<Ex
             count(totals.rejected, "rejected", "rejected"),
             count(totals.invalid, "invalid", "invalid"),
         ))?;
-        if exit == Exit::Partial && totals.rejected == 0 && totals.invalid == 0 {
+        if !Exit::is_known(state) {
             terminal::result(
-                "  Of a batch that was found in the server's list, or left in doubt, it is not known who was rejected",
+                "  Of a batch that was found in the server's list, or left in doubt, not all who were rejected are known",
             )?;
         }
     }
     Ok(exit)
 }
 
-/// Writes the rejected recipients that are in a journal, of those of its batches that are `wanted`.
-pub(crate) fn tell_rejects(
-    file: &mut RecordsFile,
-    journal: &Path,
-    wanted: impl Fn(u64) -> bool,
-) -> Result<()> {
+/// Writes the rejected recipients that are in a journal.
+pub(crate) fn tell_rejects(file: &mut RecordsFile, journal: &Path) -> Result<()> {
     for reject in journal::rejects(journal)? {
         let (batch, reject) = reject?;
-        if wanted(batch) {
-            file.write(&RejectedLine::of_journal(batch, &reject))?;
-        }
+        file.write(&RejectedLine::of_journal(batch, &reject))?;
     }
     file.flush()?;
     Ok(())

@@ -32,7 +32,7 @@ use crate::records::RecordsFile;
 use crate::report::{self, SummaryLine};
 use crate::screen::Screened;
 use crate::signals::Stop;
-use crate::watch::{Files, Watch};
+use crate::watch::{Files, Late, Watch};
 use crate::{hint, plan, resume, sandbox, terminal};
 
 /// Runs the command.
@@ -127,12 +127,8 @@ impl Job {
         let others = [&rejected, &invalid];
         let passed_over = RecordsFile::create("--passed-over", passed_over, metadata, &others)?;
         let suppressed = self.list.screen.read(self.list.envelope.from())?;
-        let mut open = Vec::new();
-        if let Start::Again(journal, state) = &self.start {
-            open = state.open().map(|batch| batch.batch.number).collect();
-            if let Some(file) = &mut rejected {
-                resume::tell_rejects(file, journal.path(), |_| true)?;
-            }
+        if let (Start::Again(journal, _), Some(file)) = (&self.start, &mut rejected) {
+            resume::tell_rejects(file, journal.path())?;
         }
         let progress = Progress::new(source.size, source.consumed.clone());
         let kill_at = KillAt::of_env()?;
@@ -143,6 +139,12 @@ impl Job {
             passed_over,
         };
         let watch = Arc::new(Watch::new(progress, json, files, kill_at));
+        if let Start::Again(journal, state) = &self.start {
+            watch.expect_late(Late {
+                journal: journal.path().to_owned(),
+                batches: state.open().map(|batch| batch.batch.number).collect(),
+            });
+        }
         if let (Start::Again(journal, _), Some(_)) = (&self.start, self.care.canary) {
             for reject in batchcast::journal::rejects(journal.path())? {
                 watch.notes().count_reject(&reject?.1.code);
@@ -168,9 +170,6 @@ impl Job {
             && matches!(stopped.failure.kind(), FailureKind::Declined)
         {
             kept.resume += " --yes";
-        }
-        if let Some(kept) = &ended.kept {
-            watch.tell_late_rejects(&kept.path, &open)?;
         }
         finish(&ended, &watch, json)
     }

@@ -1,12 +1,11 @@
 //! What happens during a send: written down where it was asked for, and shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use anyhow::Result;
 use batchcast::send::{Event, Receipt};
 use indicatif::HumanCount;
 
@@ -15,7 +14,7 @@ use crate::progress::{self, Progress};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine};
 use crate::report::{BatchLine, Samples};
 use crate::waits::Waits;
-use crate::{clean, resume, terminal};
+use crate::{clean, terminal};
 
 /// Takes the events of a send. They come from several threads.
 pub(crate) struct Watch {
@@ -36,8 +35,15 @@ pub(crate) struct Notes {
     pub(crate) reject_codes: BTreeMap<String, u64>,
     /// How many messages this process has seen accepted.
     pub(crate) sent: u64,
-    /// Batches that were found in the server's list.
-    found: Vec<u64>,
+    late: Option<Late>,
+}
+
+/// What an earlier process has left open. What was told of it before its answer was lost is in the journal only, and
+/// counts as soon as it is found.
+pub(crate) struct Late {
+    pub(crate) journal: PathBuf,
+    /// The numbers of these batches, but for those that this process sends itself.
+    pub(crate) batches: BTreeSet<u64>,
 }
 
 /// How many codes are told apart; the API has a few dozen.
@@ -52,6 +58,24 @@ impl Notes {
         } else if self.reject_codes.len() < MAX_CODES {
             self.reject_codes.insert(code.into_owned(), 1);
         }
+    }
+
+    /// Writes down who was rejected of a batch that was found, if only the journal knows that.
+    fn tell_late_rejects(&mut self, found: u64) -> io::Result<()> {
+        let Some(late) = self.late.take_if(|late| late.batches.remove(&found)) else {
+            return Ok(());
+        };
+        for reject in batchcast::journal::rejects(&late.journal).map_err(io::Error::other)? {
+            let (batch, reject) = reject.map_err(io::Error::other)?;
+            if batch == found {
+                self.count_reject(&reject.code);
+                if let Some(file) = &mut self.rejected {
+                    file.write(&RejectedLine::of_journal(batch, &reject))?;
+                }
+            }
+        }
+        self.late = Some(late);
+        Ok(())
     }
 
     /// Writes out what is buffered.
@@ -89,7 +113,7 @@ impl Watch {
             samples,
             reject_codes: BTreeMap::new(),
             sent: 0,
-            found: Vec::new(),
+            late: None,
         });
         Self {
             progress,
@@ -143,8 +167,14 @@ impl Watch {
                 .progress
                 .canary(canary(*batch, *status, *processed, *messages)),
             _ => {
-                if let Event::Replayed { messages, .. } = event {
-                    self.progress.replayed(*messages);
+                match event {
+                    Event::Replayed { messages, .. } => self.progress.replayed(*messages),
+                    Event::Opened { batch, .. } => {
+                        if let Some(late) = &mut self.notes().late {
+                            late.batches.remove(batch);
+                        }
+                    }
+                    _ => {}
                 }
                 let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(line) = waits.line(event, Instant::now()) {
@@ -162,12 +192,12 @@ impl Watch {
     fn accepted(&self, receipt: &Receipt) -> io::Result<()> {
         {
             let mut notes = self.notes();
+            if receipt.found {
+                notes.tell_late_rejects(receipt.batch.number)?;
+            }
             notes.flush()?;
             notes.samples.accepted(receipt);
             notes.sent += receipt.batch.messages;
-            if receipt.found {
-                notes.found.push(receipt.batch.number);
-            }
         }
         let batch = &receipt.batch;
         self.progress.above(&format!(
@@ -184,22 +214,9 @@ impl Watch {
         Ok(())
     }
 
-    /// Writes down who was rejected of batches that an earlier process had left `open`, and that were found: it was
-    /// told then.
-    pub(crate) fn tell_late_rejects(&self, journal: &Path, open: &[u64]) -> Result<()> {
-        let mut notes = self.notes();
-        let late: Vec<_> = notes
-            .found
-            .iter()
-            .copied()
-            .filter(|found| open.contains(found))
-            .collect();
-        match &mut notes.rejected {
-            Some(file) if !late.is_empty() => {
-                resume::tell_rejects(file, journal, |batch| late.contains(&batch))
-            }
-            _ => Ok(()),
-        }
+    /// Takes it that an earlier process has left something open.
+    pub(crate) fn expect_late(&self, late: Late) {
+        self.notes().late = Some(late);
     }
 
     /// What was kept.

@@ -139,8 +139,8 @@ pub enum Entry {
         /// When it was created, in the API's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         creation_time: Option<String>,
-        /// It was found in the API's list, without an answer to its request: what the API rejected
-        /// of it is not known.
+        /// It was found in the API's list, without a whole answer to its request: the API may have rejected more of it
+        /// than is known.
         found: bool,
     },
     /// The API refused the batch. Nobody got a message; its records may be sent again.

@@ -43,8 +43,10 @@ pub struct BatchState {
     pub committed_at: SystemTime,
     /// When it was found out what became of it, by the same clock; `None` while nobody knows.
     pub settled_at: Option<SystemTime>,
-    /// How many rejected messages are in the journal since then.
+    /// How many rejected messages are in the journal since its last commit.
     pub rejects: u64,
+    /// How many of these could not be told where they came from.
+    pub unplaced: u64,
 }
 
 /// What became of a batch.
@@ -64,7 +66,7 @@ pub enum Status {
         unplaced: u64,
         /// When it was created, in the API's words.
         creation_time: Option<String>,
-        /// It was found in the API's list: what the API rejected of it is not known.
+        /// It was found in the API's list: the API may have rejected more of it than is known.
         found: bool,
     },
     /// The API refused it: nobody got it, and its records may be sent again.
@@ -175,7 +177,10 @@ impl Sum {
         match entry {
             Entry::Commit { batch } => self.commit(at, batch),
             Entry::Rejected { batch, rejects } => {
-                self.batch(batch).rejects += rejects.len() as u64;
+                let unplaced = rejects.iter().filter(|reject| reject.record.is_none());
+                let known = self.batch(batch);
+                known.unplaced += unplaced.count() as u64;
+                known.rejects += rejects.len() as u64;
             }
             Entry::Accepted {
                 batch,
@@ -246,6 +251,7 @@ impl Sum {
                 committed_at: at,
                 settled_at: None,
                 rejects: 0,
+                unplaced: 0,
             });
             self.state.batches.len() - 1
         });
@@ -256,6 +262,7 @@ impl Sum {
         known.committed_at = at;
         known.settled_at = None;
         known.rejects = 0;
+        known.unplaced = 0;
     }
 
     /// A batch that was committed: the rules see to it that it was.

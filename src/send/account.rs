@@ -173,6 +173,7 @@ mod tests {
             committed_at: std::time::SystemTime::UNIX_EPOCH,
             settled_at: None,
             rejects: 0,
+            unplaced: 0,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::send::client::{Client, WaitingFor};
 use crate::send::coverage::{Fate, Place};
 use crate::send::feed::{Opened, Signals};
 use crate::send::ledger::Ledger;
-use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt};
+use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, RejectCount};
 use crate::send::policy::{Action, Circumstances, DoubtPolicy, Policy, Retry};
 use crate::send::reconcile::{self, Finding, Reconciliation, Sought};
 use crate::send::resplit;
@@ -142,6 +142,8 @@ struct Item {
     source: Source,
     /// An earlier process committed it then.
     committed: Option<SystemTime>,
+    /// What its last answer told of rejects, which may have been lost behind them.
+    rejects: RejectCount,
     attempt: u32,
 }
 
@@ -161,6 +163,7 @@ pub(super) async fn deliver(
         first: opened.first,
         source,
         committed: opened.committed,
+        rejects: opened.rejects,
         attempt: 0,
     }]);
     let mut settled = Vec::new();
@@ -250,6 +253,7 @@ struct Attempted {
     outcome: Outcome,
     /// The commit line is in the journal: what became of the batch has to be written there too.
     was_committed: bool,
+    rejects: RejectCount,
     had_length: bool,
     bearer: Option<reqwest::header::HeaderValue>,
     began: Moment,
@@ -354,9 +358,17 @@ impl<'a> Delivery<'a> {
             // Only an accepted batch is done.
             Action::Done | Action::Stop => Some(Ended::failed(Fate::NotSent, failure)),
             Action::Reconcile => {
-                let committed = SystemTime::now();
-                self.settle_doubt(item, attempted.began.at_the_earliest(), committed, failure)
-                    .await
+                item.rejects = attempted.rejects;
+                let (began, committed) = (attempted.began.at_the_earliest(), SystemTime::now());
+                let ended = self.settle_doubt(item, began, committed, failure).await;
+                match (ended, attempted.untold) {
+                    // Whatever became of it: what could not be told of its answer ends the run.
+                    (Some(Ended::Settled(fate, receipt)), Err(failure)) => {
+                        Some(Ended::Failed(fate, receipt, failure))
+                    }
+                    (None, Err(failure)) => Some(Ended::failed(Fate::NotSent, failure)),
+                    (ended, _) => ended,
+                }
             }
             // It cannot be sent again in this run.
             _ if !can_rewind => {
@@ -412,6 +424,7 @@ impl<'a> Delivery<'a> {
         let mut attempted = Attempted {
             outcome: Outcome::NotSent(FailureKind::Interrupted.into()),
             was_committed: false,
+            rejects: RejectCount::default(),
             had_length: false,
             bearer: None,
             began: Moment::now(),
@@ -511,6 +524,7 @@ impl<'a> Delivery<'a> {
         let settled = committed
             .settle(end.batch, origins, &shared.handler, &shared.ledger)
             .await;
+        attempted.rejects = settled.rejects;
         attempted.untold = settled.handled.and(told);
         Ok(settled.outcome)
     }
@@ -557,7 +571,11 @@ impl<'a> Delivery<'a> {
             }
         };
         match finding {
-            Finding::Found(receipt) => Some(self.found(receipt, failure).await),
+            Finding::Found(mut receipt) => {
+                receipt.rejected = item.rejects.rejected;
+                receipt.unplaced = item.rejects.unplaced;
+                Some(self.found(receipt, failure).await)
+            }
             Finding::Unclear(why) => {
                 let policy = match item.committed {
                     Some(_) => shared.reconciliation.if_unclear(),
@@ -728,6 +746,7 @@ impl<'a> Delivery<'a> {
                     first,
                     source: item.source.slice(slice),
                     committed: None,
+                    rejects: RejectCount::default(),
                     attempt: 0,
                 }
             })

@@ -45,6 +45,7 @@ pub enum Event<'a> {
         batch: u64,
     },
     /// The API took a batch, but not this message of it. Told before the batch is said to be accepted.
+    /// Of a batch that is sent again though it is in doubt, because the caller wants that, it may be told again.
     Rejected(&'a Reject),
     /// The API took a batch.
     Accepted(&'a Receipt),

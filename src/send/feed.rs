@@ -15,7 +15,7 @@ use crate::message::{Message, PhoneNumber};
 use crate::position::Position;
 use crate::screen::{MaxInvalid, Reason, Screen, Verdict};
 use crate::send::origins::Origins;
-use crate::send::outcome::{Failure, FailureKind};
+use crate::send::outcome::{Failure, FailureKind, RejectCount};
 use crate::send::replay::{Planned, Replay};
 use crate::send::reread::Checkpoint;
 use crate::send::{Handler, OnInvalid, Progress};
@@ -47,6 +47,8 @@ pub(super) struct Opened {
     pub(super) first: Position,
     /// An earlier process committed it then, and does not know what became of it.
     pub(super) committed: Option<SystemTime>,
+    /// What came then of its answer's rejects.
+    pub(super) rejects: RejectCount,
 }
 
 /// A batch that is complete.
@@ -338,11 +340,16 @@ impl Feed {
 
     #[cold]
     fn begin(&mut self, first: Position) {
-        let (number, committed) = match &self.replaying {
-            Some(planned) => (planned.batch.number, planned.in_doubt_since),
+        let (number, committed, rejects) = match &self.replaying {
+            Some(planned) => (
+                planned.batch.number,
+                planned.in_doubt_since,
+                planned.rejects,
+            ),
             None => (
                 self.signals.next_number.fetch_add(1, Ordering::Relaxed),
                 None,
+                RejectCount::default(),
             ),
         };
         self.open = Some(Opened {
@@ -350,6 +357,7 @@ impl Feed {
             place: self.next_place,
             first,
             committed,
+            rejects,
         });
         self.next_place += 1;
         self.begun_at.clone_from(&self.checkpoint);
@@ -377,6 +385,7 @@ impl Feed {
             place: self.next_place,
             first: closed.batch.first,
             committed: None,
+            rejects: RejectCount::default(),
         });
         closed.batch.number = opened.number;
         self.has_begun = false;

@@ -44,16 +44,25 @@ pub struct Receipt {
     pub status: Option<String>,
     /// When it was created, in the API's words (RFC 3339).
     pub creation_time: Option<String>,
-    /// How many messages the API rejected; each was an [`Event::Rejected`](super::Event::Rejected).
+    /// How many messages the API rejected, as far as is known; each was an [`Event::Rejected`](super::Event::Rejected),
+    /// in this process or in the one that read the answer.
     pub rejected: u64,
     /// How many of these could not be told where they came from: the API's index names another number
     /// than it says, or none. See [`Reject::origin`].
     pub unplaced: u64,
-    /// It was found in the API's list of batches, after there had been no answer. What the API rejected of it
-    /// is unknown then: it says so only once.
+    /// It was found in the API's list of batches, after there had been no whole answer. The API says only once what it
+    /// rejected: beyond what came of the answer that is unknown.
     pub found: bool,
     /// From the first byte of the request to the end of the answer.
     pub elapsed: Duration,
+}
+
+/// How many messages of a batch an answer has called rejected, as far as it came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RejectCount {
+    pub(super) rejected: u64,
+    /// Of how many of these it could not be told where they came from.
+    pub(super) unplaced: u64,
 }
 
 /// A message that the API did not take, though it took the batch.
@@ -109,7 +118,7 @@ pub struct Report {
     pub rejected: u64,
     /// How many of the rejected ones could not be told where they came from ([`Receipt::unplaced`]).
     pub unplaced: u64,
-    /// How many of the batches were [found](Receipt::found): what was rejected of them is unknown.
+    /// How many of the batches were [found](Receipt::found): more may have been rejected of them than is known.
     pub found: u64,
     /// How many records were invalid and passed over, anywhere in what was read.
     pub invalid: u64,

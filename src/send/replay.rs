@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::encode::Batch;
 use crate::journal::{State, Status};
-use crate::send::outcome::{Failure, FailureKind};
+use crate::send::outcome::{Failure, FailureKind, RejectCount};
 
 /// The batches of a journal whose records must not just be sent again, in the input's order.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) struct Planned {
     pub(super) batch: Batch,
     /// When it was committed, if it is not known what became of it.
     pub(super) in_doubt_since: Option<SystemTime>,
+    /// What the journal has of its rejects.
+    pub(super) rejects: RejectCount,
 }
 
 impl Replay {
@@ -31,6 +33,10 @@ impl Replay {
             in_doubt_since: match held.status {
                 Status::Committed | Status::InDoubt { .. } => Some(held.committed_at),
                 _ => None,
+            },
+            rejects: RejectCount {
+                rejected: held.rejects,
+                unplaced: held.unplaced,
             },
         });
         Self(planned.collect())

@@ -16,7 +16,7 @@ use crate::journal::{self, Entry};
 use crate::send::client::{Answer, Client, Timeouts, Waiting, transport_failure};
 use crate::send::ledger::Ledger;
 use crate::send::origins::Lookup;
-use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, Reject};
+use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, Reject, RejectCount};
 use crate::send::response::{self, RejectBody, TakeReject, cleaned};
 use crate::send::{Event, Handler};
 
@@ -189,6 +189,8 @@ pub(super) struct Committed {
 /// What became of a committed batch, and whether its rejects could be handled.
 pub(super) struct Settled {
     pub(super) outcome: Outcome,
+    /// What came of the rejects, also of an answer that was lost behind them.
+    pub(super) rejects: RejectCount,
     pub(super) handled: Result<(), Failure>,
 }
 
@@ -202,6 +204,7 @@ impl Committed {
         ledger: &Ledger,
     ) -> Settled {
         let limit = self.timeouts.response;
+        let mut rejects = RejectCount::default();
         let mut handled = Ok(());
         let outcome = match timeout(limit, self.answer).await {
             Err(_) => Outcome::InDoubt(
@@ -213,9 +216,9 @@ impl Committed {
             ),
             Ok(Err(error)) => Outcome::InDoubt(transport_failure(WAITING, error)),
             Ok(Ok(response)) if response.status().is_success() => {
-                let rejects = Rejects::new(batch.number, origins, handler.clone(), ledger.clone());
+                let taken = Rejects::new(batch.number, origins, handler.clone(), ledger.clone());
                 let receipt;
-                (receipt, handled) = self::receipt(response, limit, batch, rejects).await;
+                (receipt, rejects, handled) = self::receipt(response, limit, batch, taken).await;
                 match receipt {
                     Ok(mut receipt) => {
                         receipt.elapsed = self.started.elapsed();
@@ -234,7 +237,11 @@ impl Committed {
                 }
             }
         };
-        Settled { outcome, handled }
+        Settled {
+            outcome,
+            rejects,
+            handled,
+        }
     }
 }
 
@@ -249,8 +256,7 @@ struct Rejects {
     ledger: Ledger,
     /// What is not in the journal yet.
     unwritten: Vec<journal::Rejected>,
-    rejected: u64,
-    unplaced: u64,
+    count: RejectCount,
     /// What kept the journal, and the handler, from taking them.
     journaled: Result<(), Failure>,
     handled: Result<(), Failure>,
@@ -264,8 +270,7 @@ impl Rejects {
             handler,
             ledger,
             unwritten: Vec::new(),
-            rejected: 0,
-            unplaced: 0,
+            count: RejectCount::default(),
             journaled: Ok(()),
             handled: Ok(()),
         }
@@ -289,8 +294,8 @@ impl TakeReject for Rejects {
         let to = body.to.unwrap_or_default();
         let origin = self.origins.find(index, &to);
         let error_code = body.error_code.unwrap_or_default();
-        self.rejected += 1;
-        self.unplaced += u64::from(origin.is_none());
+        self.count.rejected += 1;
+        self.count.unplaced += u64::from(origin.is_none());
         if self.ledger.is_kept() {
             self.unwritten.push(journal::Rejected {
                 index,
@@ -325,7 +330,7 @@ async fn receipt(
     patience: Duration,
     batch: Batch,
     rejects: Rejects,
-) -> (Result<Receipt, Failure>, Result<(), Failure>) {
+) -> (Result<Receipt, Failure>, RejectCount, Result<(), Failure>) {
     let status = response.status().as_u16();
     let request_id = response::request_id(response.headers());
     let (body, rejects) = response::read_receipt(response, patience, rejects).await;
@@ -336,8 +341,8 @@ async fn receipt(
             batch_size: body.batch_size,
             status: body.status.map(|status| cleaned(&status)),
             creation_time: body.creation_time.map(|time| cleaned(&time)),
-            rejected: rejects.rejected,
-            unplaced: rejects.unplaced,
+            rejected: rejects.count.rejected,
+            unplaced: rejects.count.unplaced,
             found: false,
             elapsed: Duration::ZERO,
         })
@@ -350,5 +355,6 @@ async fn receipt(
         }
         .into()
     });
-    (receipt, rejects.journaled.and(rejects.handled))
+    let handled = rejects.journaled.and(rejects.handled);
+    (receipt, rejects.count, handled)
 }

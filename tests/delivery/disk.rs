@@ -160,3 +160,37 @@ async fn a_handler_that_fails_stops_the_run_and_loses_no_reject() {
     assert_eq!(rejects.len(), 1, "{rejects:?}");
     assert_eq!(rejects[0].as_ref().unwrap().1.record, Some(2));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_does_one_that_fails_while_the_answer_is_lost() {
+    if !Path::new(FULL).exists() {
+        return;
+    }
+    let house = House::with(1_200, 600, |sandbox| {
+        sandbox.reject("every:2".parse().unwrap())
+    })
+    .await;
+    let cut = "batch 1: close answer after 20000";
+    house.sandbox.set_faults(cut.parse().unwrap());
+    let sender = house.sender(Options::default()).await;
+    let sender = sender.on_event(|event| match event {
+        Event::Rejected(reject) if reject.batch == 1 => std::fs::write(FULL, "a reject"),
+        _ => Ok(()),
+    });
+    let ended = within(sender.send_input(Cursor::new(house.input()), lines())).await;
+    // It is found, and nobody was told who was rejected.
+    let stopped = ended.unwrap_err();
+    assert!(
+        matches!(stopped.failure.kind(), FailureKind::Handler(_)),
+        "{stopped}"
+    );
+    assert_eq!(
+        (stopped.report.found, &stopped.report.in_doubt[..]),
+        (1, &[][..])
+    );
+    let rejects = batchcast::journal::rejects(&house.journal()).unwrap();
+    let of_first = rejects.filter(|reject| reject.as_ref().unwrap().0 == 1);
+    let of_first = of_first.count() as u64;
+    assert!((1..300).contains(&of_first), "{of_first}");
+    assert!([of_first, of_first + 300].contains(&stopped.report.rejected));
+}

@@ -12,6 +12,7 @@ mod personal;
 mod plan;
 mod pty;
 mod region;
+mod rejects;
 mod sandbox;
 mod screen;
 mod send;

@@ -1,0 +1,181 @@
+//! Rejected messages whose answer is lost in its middle: counted once, and told once.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::support::{Files, Run, TOKEN, batchcast, lines_of_json, numbers, read};
+
+/// The messages of each batch, and how many of them are rejected: more than a line of the journal takes.
+const BATCH: usize = 600;
+const REJECTED: usize = 300;
+
+/// The first answer ends in the middle of its rejects. In order, so that all that came before is read.
+const CUT: &str = "batch 1: close answer after 30000";
+
+struct Cut {
+    api: Api,
+    files: Files,
+    list: PathBuf,
+    journal: PathBuf,
+}
+
+impl Cut {
+    /// A server that rejects every other message of a list of two batches.
+    fn start(faults: &str) -> Self {
+        let api = Api::start(|sandbox| sandbox.reject("every:2".parse().unwrap()));
+        api.faults(faults);
+        let files = Files::new();
+        let list = files.write("list.txt", numbers(2 * BATCH));
+        let journal = files.path("list.txt.batchcast");
+        Self {
+            api,
+            files,
+            list,
+            journal,
+        }
+    }
+
+    fn send(&self, flags: &str) -> Run {
+        let flags = format!("--max-messages {BATCH} --json {flags}");
+        let run = self.api.send(&flags).arg("--rejected");
+        run.arg(self.files.path("first")).arg(&self.list)
+    }
+
+    fn resume(&self, flags: &str) -> Run {
+        let run = self.api.resume(&self.journal).arg("--json").flags(flags);
+        run.arg("--rejected").arg(self.files.path("second"))
+    }
+
+    /// Everything says the same of what was rejected, and `read` of the first batch.
+    fn agrees(&self, summary: &Value, rejected: &Path, read_of_first: usize) {
+        let cut = read_of_first;
+        assert!(256 < cut && cut < REJECTED, "{cut}");
+        let all = cut + REJECTED;
+        assert_eq!(
+            (
+                &summary["rejected"],
+                &summary["unplaced"],
+                &summary["found"]
+            ),
+            (&json!(all), &json!(0), &json!(1))
+        );
+        let lines = lines_of_json(&read(rejected));
+        let records: BTreeSet<_> = lines.iter().map(|line| line["record"].as_u64()).collect();
+        assert_eq!((lines.len(), records.len()), (all, all));
+        assert!(records.iter().all(|record| record.unwrap() % 2 == 0));
+
+        let journal = lines_of_json(&read(&self.journal));
+        let accepted: Vec<_> = journal
+            .iter()
+            .filter_map(|line| line.get("accepted"))
+            .map(|accepted| (&accepted["found"], &accepted["rejected"]))
+            .collect();
+        assert_eq!(accepted.len(), 2);
+        assert!(
+            accepted.contains(&(&json!(true), &json!(cut))),
+            "{accepted:?}"
+        );
+        assert!(accepted.contains(&(&json!(false), &json!(REJECTED))));
+        assert_eq!(journal.last().unwrap()["finished"]["rejected"], all);
+        let status = batchcast("status --json").arg(&self.journal);
+        let status = status
+            .env("RC_SERVER_URL", self.api.sandbox.base_url())
+            .env("RC_ACCESS_TOKEN", TOKEN);
+        let status = status.run().json();
+        assert_eq!(status[0]["rejected"], cut, "{status:?}");
+    }
+
+    /// How many rejects of the first batch the journal has behind its last commit.
+    fn journaled(&self) -> usize {
+        let journal = lines_of_json(&read(&self.journal));
+        let commit = |line: &Value| line["commit"]["batch"] == 1;
+        let last = journal.iter().rposition(commit).unwrap();
+        let rejects = journal[last..]
+            .iter()
+            .filter(|line| line["rejected"]["batch"] == 1)
+            .map(|line| line["rejected"]["rejects"].as_array().unwrap().len());
+        rejects.sum()
+    }
+}
+
+#[test]
+fn what_was_read_before_the_answer_was_lost_counts_once() {
+    let cut = Cut::start(CUT);
+    let ran = cut.send("").run().code(3);
+    let summary = ran.json().pop().unwrap();
+    cut.agrees(&summary, &cut.files.path("first"), cut.journaled());
+    assert_eq!(cut.api.stats().creates, 2);
+    // And of what was rejected beyond that nobody knows.
+    let ran = cut.api.resume(&cut.journal).run().code(3);
+    ran.out("finished already")
+        .out("not all who were rejected are known");
+}
+
+#[test]
+fn rejects_that_cannot_be_written_down_end_the_run_though_the_batch_is_found() {
+    let cut = Cut::start(CUT);
+    let ran = cut.send("").file_limit(50).run();
+    let summary = ran.err("cannot write").json().pop().unwrap();
+    assert_eq!(summary["notSentFrom"], 1 + BATCH, "{summary}");
+    assert_eq!(summary["accepted"], json!([[1, BATCH]]));
+    // They are in the journal.
+    let known = cut.journaled();
+    let ran = cut.resume("").run().code(3);
+    let summary = ran.json().pop().unwrap();
+    cut.agrees(&summary, &cut.files.path("second"), known);
+}
+
+#[test]
+fn it_is_said_that_more_may_have_been_rejected() {
+    let cut = Cut::start(CUT);
+    let send = cut.api.send("").arg(&cut.list);
+    let ran = send.run().code(3);
+    ran.out(
+        "1 batch was found in the server's list: more may have been rejected there than was told",
+    )
+    .out("Rejected: ");
+}
+
+#[test]
+fn it_counts_when_the_batch_is_found_by_a_further_process() {
+    let cut = Cut::start(CUT);
+    let killed = cut.send("").env("BATCHCAST_TEST_KILL_AT", "in-doubt:1");
+    assert_eq!(killed.run().status.code(), None);
+    let journaled = cut.journaled();
+    let ran = cut.resume("").run().code(3);
+    let summary = ran.json().pop().unwrap();
+    cut.agrees(&summary, &cut.files.path("second"), journaled);
+    assert_eq!(cut.api.stats().creates, 2);
+}
+
+#[test]
+fn what_is_sent_again_has_rejects_of_its_own() {
+    // In doubt twice: the first time it is not found, and sent again on demand.
+    let cut = Cut::start(
+        "batch 1: close answer after 25000, hide for 1m; batch 2: close answer after 30000",
+    );
+    cut.send("").run().code(5);
+    let first = cut.journaled();
+    let ran = cut.resume("--in-doubt resend").run().code(3);
+    let summary = ran.json().pop().unwrap();
+    assert_ne!(first, cut.journaled());
+    cut.agrees(&summary, &cut.files.path("second"), cut.journaled());
+}
+
+#[test]
+fn a_canary_that_was_found_shows_its_rejects() {
+    let cut = Cut::start(CUT);
+    let flags = format!("--canary {BATCH} --max-failed 50%");
+    let killed = cut.send(&flags).env("BATCHCAST_TEST_KILL_AT", "in-doubt:1");
+    assert_eq!(killed.run().status.code(), None);
+    let known = cut.journaled();
+    let ran = cut.resume("--max-failed 50%").run().code(3);
+    let unknown = REJECTED - known;
+    ran.err(&format!(
+        "Canary: 600 messages: 300 delivered, {known} rejected, {unknown} unknown\n  rejected: {known} SMS-RC-410 ("
+    ))
+    .err("300 of 600 failed, no more than 50%: going on");
+}
