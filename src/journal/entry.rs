@@ -190,6 +190,10 @@ pub enum Entry {
     Resumed {
         /// The version of the program.
         version: String,
+        /// What the application's options are in this process, beside those of the [`Header`]. As there, nothing is
+        /// made of them here, and no text and no number belongs in them.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        application: Map<String, Value>,
     },
     /// The process ends before its input does. For people: nothing is made of it.
     Stopped {

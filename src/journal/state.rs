@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use serde_json::{Map, Value};
+
 use super::entry::{Decision, Entry, Header};
 use crate::encode::Batch;
 
@@ -23,6 +25,8 @@ pub struct State {
     pub totals: Option<Totals>,
     /// How often a further process went on with the run.
     pub resumed: u64,
+    /// The application's options in each of these processes, as far as they differ from the header's.
+    pub resumes: Vec<Map<String, Value>>,
     /// Why the last process stopped, if it said so.
     pub stopped: Option<String>,
     /// How many bytes at the file's end a crash had left of what was not yet written.
@@ -35,6 +39,9 @@ pub struct State {
 pub struct BatchState {
     /// What was sent, by its last commit.
     pub batch: Batch,
+    /// Which process made it of the input: 0 is the one that began the run, 1 the first that [went on](State::resumes)
+    /// with it. One that sends a batch of an earlier process again, whole or split, sends what that has made.
+    pub process: u64,
     /// What became of it.
     pub status: Status,
     /// How often it was committed.
@@ -145,6 +152,8 @@ impl Status {
 pub(super) struct Sum {
     state: State,
     places: HashMap<u64, usize>,
+    /// Where in the state those batches of earlier processes are that this one wants sent again, or sends.
+    again: Vec<usize>,
 }
 
 impl Sum {
@@ -156,12 +165,14 @@ impl Sum {
             finished: false,
             totals: None,
             resumed: 0,
+            resumes: Vec::new(),
             stopped: None,
             torn: 0,
         };
         Self {
             state,
             places: HashMap::new(),
+            again: Vec::new(),
         }
     }
 
@@ -210,6 +221,7 @@ impl Sum {
                 self.batch(batch).status = Status::InDoubt { reason };
             }
             Entry::Decided { batch, decision } => {
+                self.note_again(self.places[&batch]);
                 self.batch(batch).status = match decision {
                     Decision::Skip => Status::Skipped,
                     Decision::Resend => Status::Resend,
@@ -219,7 +231,9 @@ impl Sum {
                 let smallest = self.state.max_bytes.unwrap_or(max_bytes).min(max_bytes);
                 self.state.max_bytes = Some(smallest);
             }
-            Entry::Resumed { .. } => {
+            Entry::Resumed { application, .. } => {
+                self.again.clear();
+                self.state.resumes.push(application);
                 self.state.resumed += 1;
                 self.state.stopped = None;
                 self.state.finished = false;
@@ -243,9 +257,11 @@ impl Sum {
     }
 
     fn commit(&mut self, at: SystemTime, batch: Batch) {
+        let process = self.maker(&batch);
         let place = *self.places.entry(batch.number).or_insert_with(|| {
             self.state.batches.push(BatchState {
                 batch,
+                process,
                 status: Status::Committed,
                 commits: 0,
                 committed_at: at,
@@ -255,6 +271,7 @@ impl Sum {
             });
             self.state.batches.len() - 1
         });
+        self.note_again(place);
         let known = &mut self.state.batches[place];
         known.batch = batch;
         known.status = Status::Committed;
@@ -263,6 +280,22 @@ impl Sum {
         known.settled_at = None;
         known.rejects = 0;
         known.unplaced = 0;
+    }
+
+    /// Which process has made a batch that was not there before: this one, unless it is a part of one that was split.
+    fn maker(&self, batch: &Batch) -> u64 {
+        let mut again = self.again.iter().map(|&place| &self.state.batches[place]);
+        let whole = again.find(|whole| {
+            let (first, last) = (whole.batch.first.record, whole.batch.last.record);
+            first <= batch.first.record && batch.last.record <= last
+        });
+        whole.map_or(self.state.resumed, |whole| whole.process)
+    }
+
+    fn note_again(&mut self, place: usize) {
+        if self.state.batches[place].process < self.state.resumed && !self.again.contains(&place) {
+            self.again.push(place);
+        }
     }
 
     /// A batch that was committed: the rules see to it that it was.

@@ -26,6 +26,7 @@ mod suppressed;
 mod table;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 pub use self::max_invalid::{MaxInvalid, MaxInvalidError};
 pub use self::numbers::NumberSet;
@@ -39,10 +40,19 @@ pub struct Screen {
     /// So many records at the list's beginning are passed over.
     skip: u64,
     suppressed: Option<Suppressed>,
+    later: Vec<Later>,
     seen: Option<NumberSet>,
     /// How many more messages are sent.
     left: Option<u64>,
     passed_over: PassedOver,
+}
+
+/// Recipients that are suppressed only since a part of the list was sent.
+#[derive(Debug, Clone)]
+struct Later {
+    numbers: NumberSet,
+    /// The records of that part, in ascending order.
+    sent: Vec<RangeInclusive<u64>>,
 }
 
 /// Whether a message is sent.
@@ -98,6 +108,16 @@ impl Screen {
         self
     }
 
+    /// Passes over these recipients as well, but not in the records that were `sent` before it was known that they want no
+    /// messages, as ascending ranges: what was sent there can be told only if it is made again as it was. Can be called
+    /// more than once.
+    pub fn suppress_since(mut self, numbers: NumberSet, sent: Vec<RangeInclusive<u64>>) -> Self {
+        if !numbers.is_empty() {
+            self.later.push(Later { numbers, sent });
+        }
+        self
+    }
+
     /// Sends each recipient the first message that is there for them, and passes over the others. The memory for it is
     /// that of a [`NumberSet`] of all recipients.
     pub fn unique(mut self) -> Self {
@@ -114,7 +134,11 @@ impl Screen {
     /// Whether it admits whatever comes: then it is not needed.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
-        self.skip == 0 && self.suppressed.is_none() && self.seen.is_none() && self.left.is_none()
+        self.skip == 0
+            && self.suppressed.is_none()
+            && self.later.is_empty()
+            && self.seen.is_none()
+            && self.left.is_none()
     }
 
     /// Decides on the next message of the list. An admitted one that cannot be sent after all, because it fits into no
@@ -135,10 +159,25 @@ impl Screen {
         {
             return self.pass_over(Reason::Duplicate);
         }
+        // Behind what a record before it has to do with it: that must not depend on when it is asked.
+        if !self.later.is_empty() && self.suppresses_since(message.to, message.position.record) {
+            return self.pass_over(Reason::Suppressed);
+        }
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(1);
         }
         Verdict::Admitted
+    }
+
+    #[inline(never)]
+    fn suppresses_since(&self, to: PhoneNumber, record: u64) -> bool {
+        self.later.iter().any(|later| {
+            later.numbers.contains(to) && {
+                let before = later.sent.partition_point(|sent| *sent.end() < record);
+                let sent = later.sent.get(before);
+                !sent.is_some_and(|sent| sent.contains(&record))
+            }
+        })
     }
 
     #[cold]
@@ -215,5 +254,71 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Position;
+
+    fn number(last: u64) -> PhoneNumber {
+        PhoneNumber::parse(&format!("+1415555010{last}")).unwrap()
+    }
+
+    fn verdicts(mut screen: Screen, list: &[(u64, u64)]) -> Vec<Option<Reason>> {
+        let verdict = |&(record, last): &(u64, u64)| {
+            let message = Message::new(number(last)).at(Position::of_record(record));
+            match screen.admit(&message) {
+                Verdict::Admitted => None,
+                Verdict::PassedOver(reason) => Some(reason),
+            }
+        };
+        list.iter().map(verdict).collect()
+    }
+
+    #[test]
+    fn who_is_suppressed_since_a_part_was_sent_is_in_that_part_alone() {
+        let screen = || Screen::new().suppress([number(9)].into_iter().collect());
+        let since = |screen: Screen, last, sent: &[RangeInclusive<u64>]| {
+            screen.suppress_since([number(last)].into_iter().collect(), sent.to_vec())
+        };
+        let both = since(
+            since(screen(), 1, &[3..=4, 7..=7]),
+            2,
+            &[3..=4, 7..=7, 9..=9],
+        );
+        let suppressed = Some(Reason::Suppressed);
+        let all_of = |last| (1..=10).map(|record| (record, last)).collect::<Vec<_>>();
+        for (last, sent) in [
+            (0, (1..=10).collect()),
+            (1, vec![3, 4, 7]),
+            (2, vec![3, 4, 7, 9]),
+            (9, vec![]),
+        ] {
+            let expected: Vec<_> = (1..=10)
+                .map(|record| suppressed.filter(|_| !sent.contains(&record)))
+                .collect();
+            assert_eq!(verdicts(both.clone(), &all_of(last)), expected, "{last}");
+        }
+        assert!(!since(Screen::new(), 1, &[]).is_idle());
+    }
+
+    #[test]
+    fn a_duplicate_in_what_was_sent_is_still_one() {
+        // Record 1 was a message when the records from 2 on were sent, and was not sent itself.
+        let screen = Screen::new().unique().limit(2);
+        let sent = vec![2..=3, 5..=5];
+        let screen = screen.suppress_since([number(1)].into_iter().collect(), sent);
+        assert_eq!(
+            verdicts(screen, &[(1, 1), (2, 1), (3, 2), (4, 1), (5, 3)]),
+            [
+                Some(Reason::Suppressed),
+                Some(Reason::Duplicate),
+                None,
+                Some(Reason::Duplicate),
+                None
+            ]
+        );
     }
 }

@@ -168,6 +168,7 @@ mod tests {
     fn held(number: u64, records: RangeInclusive<u64>) -> BatchState {
         BatchState {
             batch: batch(number, records),
+            process: 0,
             status: Status::Committed,
             commits: 1,
             committed_at: std::time::SystemTime::UNIX_EPOCH,

@@ -75,6 +75,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::Stream;
+use serde_json::{Map, Value};
 
 pub use self::auth::Credentials;
 pub use self::canary::{Approval, Canary};
@@ -135,6 +136,7 @@ pub struct Sender {
     handler: Handler,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     journal: Option<(Journal, Option<Box<State>>)>,
+    application: Map<String, Value>,
     spool: Spool,
     list: Option<reread::List>,
     in_flight: usize,
@@ -168,6 +170,7 @@ impl Sender {
             handler: Handler::new(|_| Ok(())),
             stop: Box::pin(std::future::pending()),
             journal: None,
+            application: Map::new(),
             spool: Spool::default(),
             list: None,
             in_flight: 1,
@@ -199,6 +202,13 @@ impl Sender {
     /// over, what is in doubt is looked for, and all else is sent.
     pub fn resume(mut self, journal: Journal, state: State) -> Self {
         self.journal = Some((journal, Some(Box::new(state))));
+        self
+    }
+
+    /// What the application wants remembered of this process when the run is [resumed](Self::resume) once more, see
+    /// [`State::resumes`]: it is in the journal, on disk, before anything is sent.
+    pub fn resumed_with(mut self, application: Map<String, Value>) -> Self {
+        self.application = application;
         self
     }
 

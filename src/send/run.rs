@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures::Stream;
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -84,7 +85,8 @@ impl Run {
         let (ledger, state) = match sender.journal {
             Some((journal, state)) => {
                 let shape = Shape::new(&sender.envelope, sender.limits);
-                let journal = begin_journal(journal, state.as_deref(), &shape)?;
+                let application = sender.application;
+                let journal = begin_journal(journal, state.as_deref(), &shape, application)?;
                 (Ledger::new(journal), state)
             }
             None => (Ledger::default(), None),
@@ -431,6 +433,7 @@ fn begin_journal(
     mut journal: Journal,
     state: Option<&State>,
     shape: &Shape,
+    application: Map<String, Value>,
 ) -> Result<Journal, Failure> {
     let Some(state) = state else {
         return Ok(journal);
@@ -445,7 +448,10 @@ fn begin_journal(
         return Err(FailureKind::Changed(what.to_owned()).into());
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    journal.append(&Entry::Resumed { version })?;
+    journal.append(&Entry::Resumed {
+        version,
+        application,
+    })?;
     journal.sync()?;
     Ok(journal)
 }

@@ -63,6 +63,65 @@ fn a_journal_made_by_hand_is_read() {
 }
 
 #[test]
+fn who_has_made_a_batch_is_known() {
+    let commit = |batch: u64, first: u64, last: u64| {
+        format!(
+            r#"{{"commit":{{"batch":{batch},"first":{{"record":{first},"line":0,"byte":0}},"last":{{"record":{last},"line":0,"byte":0}},"messages":1,"bytes":104,"digest":"fedcba9876543210"}}"#
+        )
+    };
+    let decided = |batch: u64| format!(r#"{{"decided":{{"batch":{batch},"decision":"resend"}}"#);
+    let refused = |batch: u64| format!(r#"{{"refused":{{"batch":{batch},"status":413}}"#);
+    let lines = [
+        OPENING.to_owned(),
+        commit(1, 1, 10),
+        commit(2, 21, 30),
+        commit(3, 41, 50),
+        // As an older version wrote it, and as this one does.
+        r#"{"resumed":{"version":"0.1.0"}"#.to_owned(),
+        commit(4, 61, 70),
+        r#"{"resumed":{"version":"0.2.0","application":{"opt_outs":1}}"#.to_owned(),
+        // Sent again as it was, and refused; then in parts.
+        decided(1),
+        commit(1, 1, 10),
+        refused(1),
+        commit(5, 1, 5),
+        commit(6, 6, 10),
+        // Decided on, and found too large before it was committed.
+        decided(2),
+        commit(7, 21, 25),
+        // Decided on, and left to the next process, which makes it of the input.
+        decided(3),
+        r#"{"resumed":{"version":"0.2.0"}"#.to_owned(),
+        commit(8, 41, 50),
+        commit(9, 26, 30),
+    ];
+    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+    let state = Journal::read(&by_hand(&lines).path).unwrap();
+    let made: Vec<_> = state
+        .batches
+        .iter()
+        .map(|batch| (batch.batch.number, batch.process))
+        .collect();
+    assert_eq!(
+        made,
+        [
+            (1, 0),
+            (2, 0),
+            (3, 0),
+            (4, 1),
+            (5, 0),
+            (6, 0),
+            (7, 0),
+            (8, 3),
+            (9, 3)
+        ]
+    );
+    let said: Vec<_> = state.resumes.iter().map(|said| json!(said)).collect();
+    assert_eq!(said, [json!({}), json!({"opt_outs": 1}), json!({})]);
+    assert_eq!(state.resumed, 3);
+}
+
+#[test]
 fn a_line_is_one_json_object_with_its_kind_its_time_and_its_checksum() {
     let bytes = bytes(&story());
     let text = str::from_utf8(&bytes).unwrap();

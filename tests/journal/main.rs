@@ -121,7 +121,11 @@ fn decided(batch: u64, decision: Decision) -> Entry {
 
 fn resumed() -> Entry {
     let version = "0.2.0".to_owned();
-    Entry::Resumed { version }
+    let application = serde_json::Map::new();
+    Entry::Resumed {
+        version,
+        application,
+    }
 }
 
 fn stopped() -> Entry {
