@@ -33,6 +33,7 @@ mod sandbox;
 mod screen;
 mod send;
 mod signals;
+mod since;
 mod status;
 mod suppress;
 mod table;

@@ -17,6 +17,7 @@ use crate::records::{RecordsFile, RejectedLine};
 use crate::report::FinishedLine;
 use crate::screen::Screening;
 use crate::send::{Job, Start};
+use crate::since::Since;
 use crate::terminal;
 
 /// Runs the command.
@@ -39,7 +40,7 @@ pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
         screen: Screening::resolve_again(
             args.screen,
             std::mem::take(&mut recipe.screen),
-            &args.journal,
+            Since::of_journal(&args.journal, &state),
         ),
     };
     let held = state.held().iter().map(|held| held.batch.messages).sum();

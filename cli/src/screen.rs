@@ -1,7 +1,7 @@
 //! Who is passed over: from the flags, or from the journal of the run that is gone on with.
 
 use std::fs::File;
-use std::io::{self, Seek as _};
+use std::io::Seek as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use batchcast::input::Format;
 use batchcast::screen::{MaxInvalid, NumberSet, Screen};
 use batchcast::send::Client;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::args::{OptOutFormat, ScreenAgainArgs, ScreenArgs};
 use crate::fail::Usage;
@@ -18,6 +19,7 @@ use crate::hooks::Pauses;
 use crate::opt_outs::Download;
 use crate::progress::{count, time};
 use crate::recipe::absolute;
+use crate::since::{self, Sifted, Since, first_list_of};
 use crate::{suppress, terminal};
 
 /// What `--suppress` takes for the API's own list.
@@ -34,6 +36,8 @@ pub(crate) struct Screening {
     limit: Option<u64>,
     /// What the suppressed numbers were when the run was begun.
     before: Option<Suppressed>,
+    /// Who has opted out since then.
+    since: Option<Since>,
     /// How many records may be invalid.
     pub(crate) max_invalid: Option<MaxInvalid>,
     /// Where records that are passed over are written to.
@@ -46,8 +50,10 @@ enum OptOuts {
     #[default]
     Unasked,
     Download,
-    /// As it was downloaded when the run was begun.
+    /// As it was downloaded when the run was begun; and downloaded again.
     At(PathBuf),
+    /// The run was begun without it, and it is downloaded for what is still to be sent.
+    Since,
 }
 
 /// A set of numbers, as a journal has it.
@@ -97,6 +103,8 @@ pub(crate) struct Screened {
     pub(crate) recipe: ScreenRecipe,
     /// The API's opt-outs, to be kept beside the journal.
     opt_outs: Option<File>,
+    /// Those that came since the run was begun, to be kept there as well.
+    since: Option<Sifted>,
 }
 
 impl Screening {
@@ -116,34 +124,36 @@ impl Screening {
             skip: args.skip,
             limit: args.limit.map(u64::from),
             before: None,
+            since: None,
             max_invalid: args.max_invalid,
             passed_over: args.passed_over,
         }
     }
 
     /// What they mean for a run that is gone on with.
-    pub(crate) fn resolve_again(
-        args: ScreenAgainArgs,
-        recipe: ScreenRecipe,
-        journal: &Path,
-    ) -> Self {
+    pub(crate) fn resolve_again(args: ScreenAgainArgs, recipe: ScreenRecipe, since: Since) -> Self {
+        let is_api = |path: &PathBuf| path.as_os_str() == API;
+        let opt_outs = if recipe.opt_outs {
+            OptOuts::At(since.first_list())
+        } else if since.is_wanted || args.suppress.iter().any(is_api) {
+            OptOuts::Since
+        } else {
+            OptOuts::Unasked
+        };
         let mut suppress = args.suppress;
-        // Those of then are beside the journal.
-        suppress.retain(|path| path.as_os_str() != API);
+        suppress.retain(|path| !is_api(path));
         if suppress.is_empty() {
             suppress = recipe.suppress;
         }
         let most_before = recipe.max_invalid.and_then(|most| most.parse().ok());
         Self {
             suppress,
-            opt_outs: match recipe.opt_outs {
-                true => OptOuts::At(opt_outs_of(journal)),
-                false => OptOuts::Unasked,
-            },
+            opt_outs,
             unique: recipe.unique,
             skip: recipe.skip,
             limit: recipe.limit,
             before: recipe.suppressed,
+            since: Some(since),
             max_invalid: args.max_invalid.or(most_before),
             passed_over: args.passed_over,
         }
@@ -190,18 +200,9 @@ impl Screening {
     ) -> Result<Screened> {
         let mut opt_outs = None;
         if let OptOuts::Download = self.opt_outs {
-            let mut file =
-                tempfile::tempfile().context("--suppress api: no room for the opt-outs")?;
-            let download = Download {
-                client,
-                from,
-                format: OptOutFormat::Csv,
-            };
-            let rows = download.write(&file, pauses).await;
-            let rows = rows.context("--suppress api; nothing was sent")?;
-            file.rewind()?;
-            suppress::read_from(&file, Some(Format::Csv), from, &mut numbers)
-                .context("--suppress api")?;
+            let (file, rows) = download(client, from, pauses).await?;
+            let take = |number| _ = numbers.insert(number);
+            suppress::read_from(&file, Some(Format::Csv), from, take).context("--suppress api")?;
             terminal::note(&format!(
                 "batchcast: {} downloaded, {} now",
                 count(rows, "opt-out or opt-in", "opt-outs and opt-ins"),
@@ -219,6 +220,7 @@ impl Screening {
                 suppressed.numbers,
             ));
         }
+        let (screen, since) = self.screen_since(numbers, client, from, pauses).await?;
         let has_lists = !self.suppress.is_empty() || opt_outs.is_some();
         let recipe = ScreenRecipe {
             suppress: self
@@ -234,10 +236,41 @@ impl Screening {
             max_invalid: self.max_invalid.map(|most| most.to_string()),
         };
         Ok(Screened {
-            screen: self.screen(numbers),
+            screen,
             recipe,
             opt_outs,
+            since,
         })
+    }
+
+    /// The screen, with those who have opted out since the run was begun.
+    async fn screen_since(
+        &self,
+        numbers: NumberSet,
+        client: &Client,
+        from: PhoneNumber,
+        pauses: &Pauses,
+    ) -> Result<(Screen, Option<Sifted>)> {
+        let Some(since) = &self.since else {
+            return Ok((self.screen(numbers), None));
+        };
+        let mut lists = since.read(from)?;
+        let mut sifted = None;
+        if matches!(self.opt_outs, OptOuts::At(_) | OptOuts::Since) {
+            let (file, _) = download(client, from, pauses).await?;
+            let known: Vec<_> = lists.iter().chain([&numbers]).collect();
+            let new = since.sift(&file, from, &known);
+            let new = new.context("--suppress api")?;
+            if !new.numbers.is_empty() {
+                terminal::note(&format!(
+                    "batchcast: {} opted out since this run last asked: they get nothing of what is still to be sent",
+                    count(new.numbers.len(), "number has", "numbers have"),
+                ));
+                lists.push(new.numbers.clone());
+            }
+            sifted = Some(new);
+        }
+        Ok((since.screen(self.screen(numbers), lists), sifted))
     }
 
     fn screen(&self, numbers: NumberSet) -> Screen {
@@ -255,40 +288,42 @@ impl Screening {
 fn changed(before: u64, now: u64) -> anyhow::Error {
     Usage::error(format!(
         "--suppress: {} are suppressed now, {} were when the run was begun, and not the same ones: so what was \
-         sent could not be told from what was not. Give the lists as they were then. (Who has opted out since is \
-         rejected by the API.)",
+         sent could not be told from what was not. Give the lists as they were then. (Those who have opted out at the \
+         API since then are passed over with --suppress api.)",
         count(now, "number", "numbers"),
         count(before, "number", "numbers"),
     ))
 }
 
-/// Where the opt-outs of a run are kept.
-fn opt_outs_of(journal: &Path) -> PathBuf {
-    let mut path = journal.as_os_str().to_owned();
-    path.push(".opt-outs");
-    path.into()
+/// The API's opt-outs as CSV, to be read from the beginning, and how many rows there are.
+async fn download(client: &Client, from: PhoneNumber, pauses: &Pauses) -> Result<(File, u64)> {
+    let mut file = tempfile::tempfile().context("--suppress api: no room for the opt-outs")?;
+    let download = Download {
+        client,
+        from,
+        format: OptOutFormat::Csv,
+    };
+    let rows = download.write(&file, pauses).await;
+    let rows = rows.context("--suppress api; nothing was sent")?;
+    file.rewind()?;
+    Ok((file, rows))
 }
 
 impl Screened {
     /// Keeps what was downloaded beside the journal, so that it is the same when the run is gone on with.
     pub(crate) fn keep(&mut self, journal: &Path) -> Result<()> {
-        let Some(mut opt_outs) = self.opt_outs.take() else {
-            return Ok(());
-        };
-        let path = opt_outs_of(journal);
-        let mut keep = || -> io::Result<()> {
-            let directory = path
-                .parent()
-                .filter(|parent| !parent.as_os_str().is_empty());
-            // Readable by its owner alone, and there as a whole or not at all.
-            let mut kept = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
-            opt_outs.rewind()?;
-            io::copy(&mut opt_outs, kept.as_file_mut())?;
-            kept.as_file().sync_all()?;
-            kept.persist(&path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        keep().with_context(|| format!("cannot keep the opt-outs in {}", path.display()))
+        match &mut self.opt_outs {
+            Some(opt_outs) => since::keep(opt_outs, &first_list_of(journal)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a run that is gone on with; gives what the journal has to say of this process.
+    pub(crate) fn keep_since(&mut self, journal: &Path) -> Result<Map<String, Value>> {
+        match self.since.take() {
+            Some(since) => since.keep(journal),
+            None => Ok(Map::new()),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use batchcast::send::{
     Client, ClientError, DoubtPolicy, FailureKind, OnInvalid, Report, Sender, Spool, Stopped,
 };
 use indicatif::HumanCount;
+use serde_json::{Map, Value};
 use tokio::runtime;
 
 use crate::args::{Delivery, InDoubtArg, SendArgs, SpoolArg};
@@ -107,6 +108,8 @@ struct Opened<R> {
     common: Option<Text<'static>>,
     /// With what an earlier process wrote there, if there was one.
     journal: Option<(Journal, Option<Box<State>>)>,
+    /// What is written there of this process.
+    application: Map<String, Value>,
     kept: Option<Kept>,
 }
 
@@ -267,7 +270,9 @@ impl Job {
                 let sender = match opened.journal {
                     None => sender,
                     Some((journal, None)) => sender.journal(journal),
-                    Some((journal, Some(state))) => sender.resume(journal, *state),
+                    Some((journal, Some(state))) => sender
+                        .resume(journal, *state)
+                        .resumed_with(opened.application),
                 };
                 let sender = match opened.file {
                     Some((file, start)) => sender.reread_from(file, start),
@@ -333,6 +338,7 @@ fn open(
         None => list.envelope.clone(),
     };
     let shape = Shape::new(&envelope, list.limits);
+    let mut application = Map::new();
     let (journal, recipe) = match start {
         Start::Unkept => {
             return Ok(Opened {
@@ -341,6 +347,7 @@ fn open(
                 parser,
                 common,
                 journal: None,
+                application: Map::new(),
                 kept: None,
             });
         }
@@ -361,6 +368,7 @@ fn open(
                      as before",
                 ));
             }
+            application = screened.keep_since(journal.path())?;
             ((journal, Some(state)), recipe)
         }
     };
@@ -372,6 +380,7 @@ fn open(
         parser,
         common,
         journal: Some(journal),
+        application,
         kept: Some(kept),
     })
 }

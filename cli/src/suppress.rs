@@ -24,16 +24,17 @@ const WHY: &str = "nothing was sent, because whoever is meant there could get a 
 pub(crate) fn read(path: &Path, from: PhoneNumber, numbers: &mut NumberSet) -> Result<()> {
     let list =
         File::open(path).with_context(|| format!("--suppress: cannot open {}", path.display()))?;
-    read_from(list, Format::of_path(path), from, numbers)
+    let take = |number| _ = numbers.insert(number);
+    read_from(list, Format::of_path(path), from, take)
         .with_context(|| format!("--suppress: {}", path.display()))
 }
 
-/// The same with a list that is open. Its format is found out, unless it is known.
+/// Takes each number of a list that is open. Its format is found out, unless it is known.
 pub(crate) fn read_from(
     mut list: impl Read,
     format: Option<Format>,
     from: PhoneNumber,
-    numbers: &mut NumberSet,
+    mut take: impl FnMut(PhoneNumber),
 ) -> Result<()> {
     let mut ahead = Vec::new();
     read_ahead(&mut list, &mut ahead)?;
@@ -59,7 +60,7 @@ pub(crate) fn read_from(
             _ => true,
         };
         if counts {
-            numbers.insert(message.to);
+            take(message.to);
         }
     }
     Ok(())
@@ -113,7 +114,8 @@ mod tests {
 
     fn read(list: &str) -> Result<Vec<usize>> {
         let mut numbers = NumberSet::new();
-        read_from(list.as_bytes(), None, number(FROM), &mut numbers)?;
+        let take = |number| _ = numbers.insert(number);
+        read_from(list.as_bytes(), None, number(FROM), take)?;
         let found =
             (0..10).filter(|index| numbers.contains(number(&format!("+1415555010{index}"))));
         let found: Vec<_> = found.collect();

@@ -39,8 +39,8 @@ pub(crate) struct ScreenArgs {
 /// The same for a run that is gone on with: the rest is in its journal.
 #[derive(clap::Args)]
 pub(crate) struct ScreenAgainArgs {
-    /// The lists of numbers to pass over, as they were before [default: where they were]
-    #[arg(long, value_name = "FILE")]
+    /// The lists of numbers to pass over, as they were before [default: where they were]; the word api, which is remembered: who has opted out since gets nothing any more
+    #[arg(long, value_name = "FILE|api", long_help = SUPPRESS_AGAIN)]
     pub(crate) suppress: Vec<PathBuf>,
 
     /// Give the list up if more records are invalid: so many, or a share such as 5% [default: as before]
@@ -59,9 +59,19 @@ is OptOut and whose sender is --from. A line that cannot be read is an error, ne
 out could get a message.
 
 The word api downloads the opt-outs of --from first. (A file of that name is ./api.) They are kept beside the journal, \
-for 'batchcast resume'; who opts out later is rejected by the API.
+for 'batchcast resume', which asks again. Who opts out while a run is on its way is rejected by the API.
 
 Ten million numbers take 45 MiB, and up to 48 MiB while they are read.";
+
+const SUPPRESS_AGAIN: &str = "\
+The lists of numbers to pass over, if they are not where they were. They have to be what they were: what was sent is told \
+from what was not by making it again.
+
+If the run was begun with --suppress api, the API is asked again for who has opted out, and who has done so since gets \
+nothing of what is still to be sent. Those are kept beside the journal as well. Who has opted in again gets nothing in this \
+run. With --suppress api a run that was begun without it asks from here on, too.
+
+A batch in doubt that --in-doubt resend sends again is sent as it was: who has opted out since is rejected by the API.";
 
 const MAX_INVALID: &str = "\
 Give the list up, with exit code 1, if more records than this are invalid: the list is broken, or read as what it is \

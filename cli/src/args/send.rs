@@ -58,7 +58,9 @@ pub(super) const RESUME_EXAMPLES: &str = "\
 The sender and the text are not in the journal: they have to be given again, and so has a list that
 came from standard input. Another sender, text, list or server than before is refused. Format, fields,
 limits and who is passed over come from the journal; lists of suppressed numbers are read again from where
-they were, and have to be the same: who was passed over is no part of what was sent. Batches that were in doubt are looked for in the server's list first.
+they were, and have to be the same: who was passed over is no part of what was sent. If the run was begun with
+--suppress api, the API is asked again, and who has opted out since gets nothing of what is still to be sent.
+Batches that were in doubt are looked for in the server's list first.
 Behind a canary that nobody has approved, --yes goes on with the rest, whatever has failed; --max-failed
 looks at it first.
 

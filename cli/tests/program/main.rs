@@ -17,6 +17,7 @@ mod sandbox;
 mod screen;
 mod send;
 mod server;
+mod since;
 mod stopped;
 mod support;
 mod terminal;

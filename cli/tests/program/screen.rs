@@ -380,24 +380,6 @@ fn a_run_is_gone_on_with_by_the_same_screen() {
 }
 
 #[test]
-fn the_servers_opt_outs_stay_the_same_in_a_run() {
-    let api = Api::start(|sandbox| sandbox);
-    api.sandbox.set_opt_outs([opt_out(FROM, 1, "OptOut")]);
-    let files = Files::new();
-    let list = files.write("list.txt", numbers(6));
-    api.faults(FAILS_AT_2);
-    let run = api.send("--max-messages 2 --suppress api").arg(&list);
-    run.run().code(4);
-    let kept = journal_of(&list).with_extension("batchcast.opt-outs");
-    assert_eq!(mode(&kept), 0o600);
-    api.faults("");
-    // What was sent can still be told from what was not.
-    api.sandbox.set_opt_outs([opt_out(FROM, 0, "OptOut")]);
-    api.resume(journal_of(&list)).run().code(0);
-    assert_eq!(api.recipients(), numbered([0, 2, 3, 4, 5]));
-}
-
-#[test]
 fn a_broken_list_is_given_up() {
     // 30 of 1,010 are invalid, the first of them at once.
     let broken = "Bob\n".repeat(30) + &numbers(980) + "Eve\n";
