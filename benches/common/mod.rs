@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use batchcast::encode::{Limits, Push, Splitter};
-use batchcast::input::{Parse, Record, Records, Template};
-use batchcast::{Envelope, Message, PhoneNumber, Text};
+use batchcast::input::{Answer, Invalid, Parse, Record, Records, Template, Visitor};
+use batchcast::{Envelope, Error, Message, PhoneNumber, Text};
 use bytes::Bytes;
 
 /// Few enough for an iteration to be quick, enough not to fit into a cache.
@@ -128,38 +128,47 @@ pub(crate) fn encode<P: Parse>(
     envelope: &Envelope,
     mut hand_on: impl FnMut(Bytes),
 ) {
-    let mut splitter = Splitter::new(envelope, Limits::default()).unwrap();
-    let mut hand_on = |pushed| match pushed {
-        Push::Buffered => {}
-        Push::Chunk(chunk) => hand_on(chunk),
-        Push::Batch(closed) => {
-            hand_on(closed.rest);
-            hand_on(closed.tail);
-        }
+    let mut bodies = Bodies {
+        splitter: Splitter::new(envelope, Limits::default()).unwrap(),
+        hand_on: |pushed| match pushed {
+            Push::Buffered => {}
+            Push::Chunk(chunk) => hand_on(chunk),
+            Push::Batch(closed) => {
+                hand_on(closed.rest);
+                hand_on(closed.tail);
+            }
+        },
     };
-    each_block(&mut parser, input, |records| {
-        loop {
-            while let Some(message) = records.next_common() {
-                match splitter.push(&message).unwrap() {
-                    Push::Buffered => {}
-                    pushed => hand_on(pushed),
-                }
-            }
-            match records.next().unwrap() {
-                Some(Record::Message(message)) => hand_on(push(&mut splitter, &message)),
-                Some(other) => panic!("{other:?}"),
-                None => break,
-            }
-        }
-    });
-    let closed = splitter.finish().unwrap();
-    hand_on(Push::Batch(closed));
+    let mut at = 0;
+    while at < input.len() {
+        let end = input.len().min(at + BLOCK);
+        let visited = parser.visit(&input[at..end], end == input.len(), at as u64, &mut bodies);
+        at += visited.unwrap().consumed;
+    }
+    let closed = bodies.splitter.finish().unwrap();
+    (bodies.hand_on)(Push::Batch(closed));
 }
 
-/// Not inlined where it is seldom wanted, so that it is inlined where it counts.
-#[inline(never)]
-fn push(splitter: &mut Splitter, message: &Message<'_>) -> Push {
-    splitter.push(message).unwrap()
+struct Bodies<F> {
+    splitter: Splitter,
+    hand_on: F,
+}
+
+impl<F: FnMut(Push)> Visitor for Bodies<F> {
+    type Error = Error;
+
+    #[inline(always)]
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Error> {
+        match self.splitter.push(message)? {
+            Push::Buffered => {}
+            pushed => (self.hand_on)(pushed),
+        }
+        Ok(Answer::Taken)
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Error> {
+        Err(invalid.error)
+    }
 }
 
 /// What a sender does with a chunk, as far as memory is concerned.

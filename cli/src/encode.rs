@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use batchcast::encode::{Push, Splitter};
-use batchcast::input::{Block, Blocks, Invalid, Parse as _, Record, Records as _};
+use batchcast::input::{Answer, Blocks, Invalid, Visitor};
 use batchcast::screen::{MaxInvalid, Reason, Screen, Verdict};
-use batchcast::{Error, Message, PhoneNumber, Position};
+use batchcast::{Message, PhoneNumber, Position};
 
 use crate::args::EncodeArgs;
 use crate::bodies::{Bodies, Interrupts, Put};
@@ -102,58 +102,21 @@ impl Run {
         if let Some(text) = common {
             envelope = envelope.with_common_text(text);
         }
-        let mut splitter = Splitter::new(&envelope, list.limits)?;
-        let mut blocks = Blocks::new(reader);
-        // Two blocks take turns: what is left of the one is put in front of the other.
-        let (mut block, mut spare) = (Block::default(), Block::default());
-        // Where the block begins in the list.
-        let mut at = 0;
-        blocks.fill(&mut block)?;
-        'list: loop {
-            let mut records = parser.block(block.bytes(), block.last());
-            while let Some(record) = records.next()? {
-                let pushed = match record {
-                    Record::Message(message) => {
-                        if !self.admits(&message)? {
-                            continue;
-                        }
-                        let pushed = splitter.push(&message);
-                        if pushed.is_err() {
-                            self.screen.take_back(message.to);
-                            self.done.admitted -= 1;
-                        }
-                        pushed
-                    }
-                    Record::Invalid(invalid) => {
-                        self.invalid(invalid)?;
-                        continue;
-                    }
-                    _ => continue,
-                };
-                let put = match pushed {
-                    Ok(Push::Buffered) => Put::Done,
-                    Ok(push) => self.push(push)?,
-                    Err(error) => {
-                        let input = as_it_was(&error, block.bytes(), at, records.consumed());
-                        self.invalid(Invalid { error, input })?;
-                        continue;
-                    }
-                };
-                if let Put::NobodyReads = put {
-                    return Ok(put);
-                }
-                if self.screen.is_done() {
-                    break 'list;
-                }
-            }
-            let consumed = records.consumed();
-            if block.last() {
-                break;
-            }
-            blocks.fill(&mut spare)?;
-            spare.prepend(&block.bytes()[consumed..]);
-            std::mem::swap(&mut block, &mut spare);
-            at += consumed as u64;
+        let splitter = Splitter::new(&envelope, list.limits)?;
+        let mut encoding = Encoding {
+            is_screened: !self.screen.is_idle(),
+            run: self,
+            splitter,
+            nobody_reads: false,
+        };
+        Blocks::new(reader).visit(&mut parser, &mut encoding, |_, _| ())?;
+        let Encoding {
+            splitter,
+            nobody_reads,
+            ..
+        } = encoding;
+        if nobody_reads {
+            return Ok(Put::NobodyReads);
         }
         self.check_invalid(MaxInvalid::is_exceeded_at_end)?;
         if let Some(closed) = splitter.finish()
@@ -177,20 +140,6 @@ impl Run {
                 self.done.messages += closed.batch.messages;
                 self.done.bytes += closed.batch.bytes;
                 self.bodies.close(&closed.tail, closed.batch.number)
-            }
-        }
-    }
-
-    /// Whether a message is to be encoded.
-    fn admits(&mut self, message: &Message<'_>) -> Result<bool> {
-        match self.screen.admit(message) {
-            Verdict::Admitted => {
-                self.done.admitted += 1;
-                Ok(true)
-            }
-            Verdict::PassedOver(reason) => {
-                self.pass_over(message.position, Some(message.to), reason)?;
-                Ok(false)
             }
         }
     }
@@ -246,12 +195,52 @@ impl Run {
     }
 }
 
-/// The record that a message was made of, of the block that begins at byte `at` of the list.
-pub(crate) fn as_it_was<'b>(error: &Error, block: &'b [u8], at: u64, consumed: usize) -> &'b [u8] {
-    let byte = error.position().map_or(u64::MAX, |position| position.byte);
-    let start = usize::try_from(byte.saturating_sub(at)).unwrap_or(usize::MAX);
-    let record = block.get(start..consumed).unwrap_or_default();
-    record.trim_ascii_end()
+/// A run on its way through the list.
+struct Encoding<'a> {
+    run: &'a mut Run,
+    splitter: Splitter,
+    /// Whether the screen may pass anybody over.
+    is_screened: bool,
+    /// The other end of the pipe is closed.
+    nobody_reads: bool,
+}
+
+impl Visitor for Encoding<'_> {
+    type Error = anyhow::Error;
+
+    #[inline(always)]
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer> {
+        if self.is_screened
+            && let Verdict::PassedOver(reason) = self.run.screen.admit(message)
+        {
+            self.run
+                .pass_over(message.position, Some(message.to), reason)?;
+            return Ok(Answer::Taken);
+        }
+        match self.splitter.push(message) {
+            Ok(Push::Buffered) => {}
+            Ok(push) => {
+                if let Put::NobodyReads = self.run.push(push)? {
+                    self.nobody_reads = true;
+                    return Ok(Answer::Enough);
+                }
+            }
+            Err(error) => {
+                self.run.screen.take_back(message.to);
+                return Ok(Answer::Refused(error));
+            }
+        }
+        self.run.done.admitted += 1;
+        Ok(if self.is_screened && self.run.screen.is_done() {
+            Answer::Enough
+        } else {
+            Answer::Taken
+        })
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<()> {
+        self.run.invalid(invalid)
+    }
 }
 
 impl Done {

@@ -31,7 +31,8 @@
 //! # Ok::<(), batchcast::Error>(())
 //! ```
 //!
-//! [`Reader`] does all that for anything that is [`std::io::Read`]. [`reader`] is the only module here
+//! Whoever wants all of a list lets a [`Visitor`] go through its blocks: [`Parse::visit`] has the loop that is quick.
+//! [`Reader`] and [`Blocks::visit`] do all that for anything that is [`std::io::Read`]. [`reader`] is the only module here
 //! that does I/O.
 
 mod csv;
@@ -46,6 +47,7 @@ mod pattern;
 mod places;
 pub mod reader;
 mod template;
+mod visit;
 
 use std::fmt;
 
@@ -57,6 +59,7 @@ pub use self::ndjson::{Ndjson, NdjsonRecords};
 pub use self::parser::{Parser, ParserRecords};
 pub use self::reader::{Block, Blocks, Reader};
 pub use self::template::{Template, TemplateError, TemplateFault};
+pub use self::visit::{Answer, Visited, Visitor};
 use crate::error::Error;
 use crate::message::Message;
 
@@ -93,6 +96,58 @@ pub trait Parse: sealed::Sealed {
     /// # Ok::<(), batchcast::Error>(())
     /// ```
     fn block<'a>(&'a mut self, bytes: &'a [u8], last: bool) -> Self::Records<'a>;
+
+    /// Takes the next block of the input, as [`block`](Self::block) does, and shows its records to a visitor, one
+    /// after the other. The block begins at byte `start` of the input.
+    ///
+    /// ```
+    /// use batchcast::input::{Answer, Fields, Format, Invalid, Parse, Parser, Visitor};
+    /// use batchcast::{Error, Message};
+    ///
+    /// #[derive(Default)]
+    /// struct Count {
+    ///     messages: u64,
+    ///     invalid: u64,
+    /// }
+    ///
+    /// impl Visitor for Count {
+    ///     type Error = Error;
+    ///
+    ///     #[inline(always)]
+    ///     fn message(&mut self, _message: &Message<'_>) -> Result<Answer, Error> {
+    ///         self.messages += 1;
+    ///         Ok(Answer::Taken)
+    ///     }
+    ///
+    ///     fn invalid(&mut self, _invalid: Invalid<'_>) -> Result<(), Error> {
+    ///         self.invalid += 1;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut parser = Parser::new(Format::Lines, &Fields::default());
+    /// let mut count = Count::default();
+    /// let visited = parser.visit(b"+14155550100\nBob\n+1415555", false, 0, &mut count)?;
+    /// assert_eq!((count.messages, count.invalid, visited.consumed), (1, 1, 17));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the visitor gives the list up for, and what spoils the whole input:
+    /// [`ErrorKind::Header`](crate::ErrorKind::Header).
+    #[inline]
+    fn visit<V: Visitor>(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        start: u64,
+        visitor: &mut V,
+    ) -> Result<Visited, V::Error>
+    where
+        Self: Sized,
+    {
+        visit::visit(self, bytes, last, start, visitor)
+    }
 }
 
 /// The records of a block, lent one after the other. It may be dropped before its end: what it has not
@@ -108,7 +163,7 @@ pub trait Records: sealed::Sealed {
     /// nothing about it: ask [`next`](Self::next), which returns all there are, these included.
     ///
     /// A loop that asks here first need not look at what else a record may be, and can have the message in
-    /// registers. That is worth as much time as it takes to parse a phone number.
+    /// registers. That is worth as much time as it takes to parse a phone number. [`Parse::visit`] is such a loop.
     ///
     /// ```
     /// use batchcast::input::{Lines, Parse, Records};

@@ -1,14 +1,14 @@
 use super::csv::Extent;
 use super::{
     Csv, CsvRecords, Fields, Format, LineRecords, Lines, Ndjson, NdjsonRecords, Parse, Record,
-    Records, Template, TemplateError, TemplateFault, sealed,
+    Records, Template, TemplateError, TemplateFault, Visited, Visitor, sealed,
 };
 use crate::error::Error;
 
 /// A parser of any format.
 ///
-/// Whoever wants speed matches it once and runs a loop of its own for each format; as a [`Parse`] it
-/// asks for every record which one it is.
+/// [`visit`](Parse::visit) asks once a block which one it is, and has a loop of its own for each format;
+/// [`block`](Parse::block) asks for every record.
 #[derive(Debug, Clone)]
 pub enum Parser {
     /// For [`Format::Lines`].
@@ -66,6 +66,21 @@ impl Parse for Parser {
             Self::Lines(parser) => ParserRecords::Lines(parser.block(bytes, last)),
             Self::Ndjson(parser) => ParserRecords::Ndjson(parser.block(bytes, last)),
             Self::Csv(parser) => ParserRecords::Csv(parser.block(bytes, last)),
+        }
+    }
+
+    #[inline]
+    fn visit<V: Visitor>(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        start: u64,
+        visitor: &mut V,
+    ) -> Result<Visited, V::Error> {
+        match self {
+            Self::Lines(parser) => parser.visit(bytes, last, start, visitor),
+            Self::Ndjson(parser) => parser.visit(bytes, last, start, visitor),
+            Self::Csv(parser) => parser.visit(bytes, last, start, visitor),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind as IoErrorKind, Read};
 
 use memchr::memchr;
 
-use super::{MAX_REST, Parse, Parser, ParserRecords, Record, Records};
+use super::{MAX_REST, Parse, Parser, ParserRecords, Record, Records, Visitor};
 use crate::error::{Error, ErrorKind};
 
 /// The size of a block, in bytes, unless another is chosen.
@@ -149,6 +149,36 @@ impl<R: Read> Blocks<R> {
         block.end = MAX_REST + len;
         block.last = len == 0;
         Ok(())
+    }
+
+    /// Reads the input to its end, or until the visitor has [enough](super::Answer::Enough), and shows it the records.
+    /// After each block but the last, `each_block` is told how many bytes have been read.
+    ///
+    /// # Errors
+    /// What the visitor gives the list up for, and what spoils the whole input: [`ErrorKind::Read`] and
+    /// [`ErrorKind::Header`].
+    pub fn visit<V: Visitor>(
+        &mut self,
+        parser: &mut impl Parse,
+        visitor: &mut V,
+        mut each_block: impl FnMut(&V, u64),
+    ) -> Result<(), V::Error> {
+        // Two blocks take turns: what is left of the one is put in front of the other.
+        let (mut block, mut spare) = (Block::default(), Block::default());
+        // Where the block begins in the list.
+        let mut start = 0;
+        self.fill(&mut block)?;
+        loop {
+            let visited = parser.visit(block.bytes(), block.last(), start, visitor)?;
+            if block.last() || visited.enough {
+                return Ok(());
+            }
+            self.fill(&mut spare)?;
+            spare.prepend(&block.bytes()[visited.consumed..]);
+            std::mem::swap(&mut block, &mut spare);
+            start += visited.consumed as u64;
+            each_block(visitor, self.byte);
+        }
     }
 
     /// How many bytes have been read.

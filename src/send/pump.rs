@@ -20,7 +20,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
-use crate::input::{Block, Blocks, Invalid, Parse, Parser, Record, Records};
+use crate::input::{Answer, Block, Blocks, Invalid, Parse, Parser, Visited, Visitor};
 use crate::message::Message;
 use crate::position::Position;
 use crate::send::feed::{Feed, Part};
@@ -53,13 +53,17 @@ struct StreamFeeder {
 enum Ended {
     Failed(Failure),
     Unwanted,
-    /// Enough was sent of the input.
-    Enough,
 }
 
 impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Failed(FailureKind::Input(error).into())
     }
 }
 
@@ -199,22 +203,17 @@ impl Encoder<'_> {
             let mut block = self.next_block(blocks)?;
             block.prepend(&self.rest);
             self.feed.note(&parser);
-            let encoded = match &mut parser {
-                Parser::Lines(parser) => self.block_screened_or_not(parser, &block),
-                Parser::Ndjson(parser) => self.block_screened_or_not(parser, &block),
-                Parser::Csv(parser) => self.block_screened_or_not(parser, &block),
-            };
-            let is_last = match encoded {
-                Ok(()) => block.last(),
-                Err(Ended::Enough) => true,
-                Err(ended) => return Err(ended),
-            };
-            if is_last {
+            let visited = self.block(&mut parser, &block)?;
+            self.feed.consumed(visited.consumed as u64);
+            if block.last() || visited.enough {
                 while let Some(part) = self.feed.finish()? {
                     self.hand_on(part)?;
                 }
                 return self.hand_on(Part::Finished);
             }
+            self.rest.clear();
+            self.rest
+                .extend_from_slice(&block.bytes()[visited.consumed..]);
             // The reader may have ended in the meantime; it needs no blocks then.
             let _unneeded = used.send(block);
         }
@@ -244,102 +243,75 @@ impl Encoder<'_> {
             }
             Err(TryRecvError::Disconnected) => return Err(Ended::Unwanted),
         };
-        block.map_err(|error| Ended::Failed(FailureKind::Input(error).into()))
-    }
-
-    fn block_screened_or_not<P: Parse>(
-        &mut self,
-        parser: &mut P,
-        block: &Block,
-    ) -> Result<(), Ended> {
-        // A loop for each: without a screen not even the question costs anything.
-        if self.feed.is_screened() {
-            self.block::<P, true>(parser, block)
-        } else {
-            self.block::<P, false>(parser, block)
-        }
+        block.map_err(Ended::from)
     }
 
     /// Encodes the records of a block.
-    fn block<P: Parse, const SCREENED: bool>(
-        &mut self,
-        parser: &mut P,
-        block: &Block,
-    ) -> Result<(), Ended> {
-        let mut records = parser.block(block.bytes(), block.last());
-        loop {
-            let mut refused = None;
-            // A loop of its own: it need not look at what else a record may be.
-            while let Some(message) = records.next_common() {
-                refused = self.message::<SCREENED>(&message)?;
-                if refused.is_some() {
-                    break;
-                }
-            }
-            if refused.is_none() {
-                refused = match records.next() {
-                    Ok(Some(Record::Message(ref message))) => self.message::<SCREENED>(message)?,
-                    Ok(Some(Record::Invalid(invalid))) => {
-                        self.feed.invalid(invalid)?;
-                        None
-                    }
-                    Ok(None) => break,
-                    Err(error) => return Err(Ended::Failed(FailureKind::Input(error).into())),
-                };
-            }
-            if let Some(error) = refused {
-                let record = block.bytes().get(..records.consumed()).unwrap_or_default();
-                let input = self.last_record(record, &error);
-                self.feed.invalid(Invalid { error, input })?;
-            }
+    fn block(&mut self, parser: &mut Parser, block: &Block) -> Result<Visited, Ended> {
+        let start = self.feed.input_bytes();
+        // A loop for each: without a screen not even the question costs anything.
+        if self.feed.is_screened() {
+            parser.visit(block.bytes(), block.last(), start, &mut Screened(self))
+        } else {
+            parser.visit(block.bytes(), block.last(), start, self)
         }
-        let consumed = records.consumed();
-        self.feed.consumed(consumed as u64);
-        self.rest.clear();
-        self.rest.extend_from_slice(&block.bytes()[consumed..]);
-        Ok(())
     }
 
-    /// Takes a message; says why, if it can be in no batch.
-    // In the loop itself, so that the message stays in registers from the parser to the body.
+    /// Takes a message that is to be sent.
     #[inline(always)]
-    fn message<const SCREENED: bool>(
-        &mut self,
-        message: &Message<'_>,
-    ) -> Result<Option<Error>, Ended> {
-        if SCREENED && !self.feed.admits(message)? {
-            return Ok(None);
-        }
+    fn encode(&mut self, message: &Message<'_>) -> Result<Answer, Ended> {
         while let Some(part) = self.feed.before(message.position.record)? {
             self.hand_on(part)?;
         }
-        let refused = match self.feed.message(message) {
-            Ok(None) => None,
-            Ok(Some(part)) => self.hand_on(part).map(|()| None)?,
-            Err(error) => Some(error),
-        };
-        if SCREENED {
-            if refused.is_some() {
-                self.feed.take_back(message.to);
-            } else if self.feed.is_done() {
-                return Err(Ended::Enough);
-            }
+        match self.feed.message(message) {
+            Ok(None) => Ok(Answer::Taken),
+            Ok(Some(part)) => self.hand_on(part).map(|()| Answer::Taken),
+            Err(error) => Ok(Answer::Refused(error)),
         }
-        Ok(refused)
-    }
-
-    /// The record that `read`, the block up to the end of that record, ends with, as it stands.
-    #[cold]
-    fn last_record<'b>(&self, read: &'b [u8], error: &Error) -> &'b [u8] {
-        let start = error.position().map_or(0, |position| position.byte);
-        let start = start.saturating_sub(self.feed.input_bytes());
-        let start = usize::try_from(start).unwrap_or(usize::MAX);
-        let record = read.get(start..).unwrap_or_default();
-        let record = record.strip_suffix(b"\n").unwrap_or(record);
-        record.strip_suffix(b"\r").unwrap_or(record)
     }
 
     fn hand_on(&self, part: Part) -> Result<(), Ended> {
         self.parts.blocking_send(part).map_err(|_| Ended::Unwanted)
+    }
+}
+
+/// Without a screen.
+impl Visitor for Encoder<'_> {
+    type Error = Ended;
+
+    // In the loop itself, so that the message stays in registers from the parser to the body.
+    #[inline(always)]
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Ended> {
+        self.encode(message)
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Ended> {
+        Ok(self.feed.invalid(invalid)?)
+    }
+}
+
+/// The encoder of messages that the screen may pass over.
+struct Screened<'e, 'a>(&'e mut Encoder<'a>);
+
+impl Visitor for Screened<'_, '_> {
+    type Error = Ended;
+
+    #[inline(always)]
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Ended> {
+        let Self(encoder) = self;
+        if !encoder.feed.admits(message)? {
+            return Ok(Answer::Taken);
+        }
+        let answer = encoder.encode(message)?;
+        if let Answer::Refused(_) = answer {
+            encoder.feed.take_back(message.to);
+        } else if encoder.feed.is_done() {
+            return Ok(Answer::Enough);
+        }
+        Ok(answer)
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Ended> {
+        Ok(self.0.feed.invalid(invalid)?)
     }
 }

@@ -8,3 +8,4 @@ mod random;
 mod reader;
 mod region;
 mod template;
+mod visit;

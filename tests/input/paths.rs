@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use batchcast::input::{
     Fields, Format, MAX_REST, MAX_SHOWN, Parse, Parser, Reader, Record, Records, Template,
 };
-use batchcast::{Error, Position};
+use batchcast::{Error, Message, Position};
 
 /// What a record turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +23,18 @@ pub(crate) enum Fact {
 }
 
 impl Fact {
-    fn of(record: Record<'_>) -> Self {
+    pub(crate) fn of_message(message: &Message<'_>) -> Self {
+        let text = message.text.as_ref();
+        Self::Message {
+            to: message.to.as_str().to_owned(),
+            text: text.map(|text| text.to_plain().into_owned()),
+            position: message.position,
+        }
+    }
+
+    pub(crate) fn of(record: Record<'_>) -> Self {
         match record {
-            Record::Message(message) => Self::Message {
-                to: message.to.as_str().to_owned(),
-                text: message.text.map(|text| text.to_plain().into_owned()),
-                position: message.position,
-            },
+            Record::Message(message) => Self::of_message(&message),
             Record::Invalid(invalid) => Self::Invalid {
                 error: invalid.error.to_string(),
                 position: invalid.error.position().unwrap(),
@@ -79,7 +84,7 @@ pub(crate) struct List<'a> {
 }
 
 impl List<'_> {
-    fn parser(&self) -> Parser {
+    pub(crate) fn parser(&self) -> Parser {
         let parser = Parser::new(self.format, self.fields);
         match self.template {
             None => parser,

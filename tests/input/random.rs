@@ -110,6 +110,63 @@ fn list() -> impl Strategy<Value = (Format, Vec<Piece>)> {
     ]
 }
 
+/// A list of good and bad records.
+pub(crate) fn list_of() -> impl Strategy<Value = (Format, Vec<u8>)> {
+    (list(), any::<bool>()).prop_map(|((format, pieces), bom)| {
+        let bom = if bom { BOM } else { b"" };
+        let header = if format == Format::Csv { HEADER } else { b"" };
+        let records = pieces.into_iter().flat_map(|piece| piece.bytes);
+        (
+            format,
+            bom.iter().chain(header).copied().chain(records).collect(),
+        )
+    })
+}
+
+/// Pieces of what all formats are made of, with a few bytes between them.
+pub(crate) fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let soup = proptest::collection::vec(
+        select(
+            &[
+                "\n",
+                "\r",
+                "\r\n",
+                "\"",
+                "\"\"",
+                ",",
+                "{",
+                "}",
+                ":",
+                "[",
+                "]",
+                "\\",
+                "to",
+                "\"to\":",
+                "text",
+                "+14155550100",
+                "\"+14155550100\"",
+                "{\"to\":\"+14155550100\"}\n",
+                "#",
+                " ",
+                "\t",
+                "\0",
+                "👋",
+                "\u{feff}",
+            ][..],
+        ),
+        0..60,
+    );
+    let noise = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3);
+    (soup, noise).prop_map(|(soup, noise)| {
+        let mut bytes = soup.concat().into_bytes();
+        for (at, byte) in noise {
+            let at = at.index(bytes.len() + 1);
+            bytes.insert(at, byte);
+        }
+        bytes
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -170,19 +227,10 @@ proptest! {
 
     #[test]
     fn hostile_bytes_are_judged_alike_however_they_are_cut(
-        soup in proptest::collection::vec(select(&[
-            "\n", "\r", "\r\n", "\"", "\"\"", ",", "{", "}", ":", "[", "]", "\\", "to", "\"to\":", "text",
-            "+14155550100", "\"+14155550100\"", "{\"to\":\"+14155550100\"}\n", "#", " ", "\t", "\0", "👋", "\u{feff}",
-        ][..]), 0..60),
-        noise in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3),
+        bytes in hostile(),
         sizes in proptest::collection::vec(0..12_usize, 0..60),
         size in 1..40_usize,
     ) {
-        let mut bytes = soup.concat().into_bytes();
-        for (at, byte) in noise {
-            let at = at.index(bytes.len() + 1);
-            bytes.insert(at, byte);
-        }
         for &format in Format::ALL {
             let bytes = match format {
                 Format::Csv => [HEADER, &bytes].concat(),

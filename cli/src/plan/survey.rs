@@ -1,18 +1,15 @@
 //! A list, read from end to end.
 
-use std::io::Read;
-
 use anyhow::Result;
 use batchcast::encode::{Batch, Push, Splitter};
-use batchcast::input::{Block, Blocks, Format, Invalid, Parse, Parser, Record, Records as _};
+use batchcast::input::{Answer, Blocks, Format, Invalid, Visitor};
 use batchcast::screen::{PassedOver, Reason, Screen, Verdict};
-use batchcast::{Error, Message, PhoneNumber, Position, send};
+use batchcast::{Message, PhoneNumber, Position, send};
 
 use super::duplicates::{Duplicates, Search};
 use super::faults::Faults;
 use super::texts::Texts;
 use crate::config::List;
-use crate::encode::as_it_was;
 use crate::input::Source;
 use crate::progress::Progress;
 
@@ -82,7 +79,7 @@ impl Survey {
         progress: Option<&Progress>,
         aside: impl FnMut(Aside<'_>) -> Result<()>,
     ) -> Result<Self> {
-        let (reader, parser, common) = source.parse(list)?;
+        let (reader, mut parser, common) = source.parse(list)?;
         let mut envelope = list.envelope.clone();
         if let Some(text) = common {
             envelope = envelope.with_common_text(text);
@@ -109,12 +106,9 @@ impl Survey {
             progress,
             aside,
         };
-        // A loop for each format.
-        match parser {
-            Parser::Lines(parser) => run.read(parser, reader)?,
-            Parser::Ndjson(parser) => run.read(parser, reader)?,
-            Parser::Csv(parser) => run.read(parser, reader)?,
-        }
+        let mut blocks = Blocks::new(reader);
+        blocks.visit(&mut parser, &mut run, Run::show)?;
+        run.survey.bytes = blocks.bytes_read();
         if let Some(closed) = run.splitter.finish() {
             run.survey.batches.add(closed.batch);
         }
@@ -147,86 +141,6 @@ pub(crate) enum Aside<'a> {
 }
 
 impl<F: FnMut(Aside<'_>) -> Result<()>> Run<'_, F> {
-    fn read(&mut self, mut parser: impl Parse, reader: impl Read) -> Result<()> {
-        let mut blocks = Blocks::new(reader);
-        // Two blocks take turns: what is left of the one is put in front of the other.
-        let (mut block, mut spare) = (Block::default(), Block::default());
-        // Where the block begins in the list.
-        let mut at = 0;
-        blocks.fill(&mut block)?;
-        loop {
-            let consumed = self.block(&mut parser, &block, at)?;
-            if block.last() || self.screen.is_done() {
-                break;
-            }
-            blocks.fill(&mut spare)?;
-            spare.prepend(&block.bytes()[consumed..]);
-            std::mem::swap(&mut block, &mut spare);
-            at += consumed as u64;
-            self.show(blocks.bytes_read());
-        }
-        self.survey.bytes = blocks.bytes_read();
-        Ok(())
-    }
-
-    /// Takes the records of a block, which begins at byte `at` of the list; returns how many of its bytes are done with.
-    fn block(&mut self, parser: &mut impl Parse, block: &Block, at: u64) -> Result<usize> {
-        let mut records = parser.block(block.bytes(), block.last());
-        while !self.screen.is_done() {
-            let mut refused = None;
-            // A loop of its own: it need not look at what else a record may be.
-            while let Some(message) = records.next_common() {
-                refused = self.message(&message)?;
-                if refused.is_some() || self.is_screened {
-                    break;
-                }
-            }
-            if refused.is_none() && !self.screen.is_done() {
-                refused = match records.next()? {
-                    Some(Record::Message(message)) => self.message(&message)?,
-                    Some(Record::Invalid(invalid)) => {
-                        self.invalid(invalid)?;
-                        None
-                    }
-                    Some(_) => None,
-                    None => break,
-                };
-            }
-            if let Some(error) = refused {
-                let input = as_it_was(&error, block.bytes(), at, records.consumed());
-                self.invalid(Invalid { error, input })?;
-            }
-        }
-        Ok(records.consumed())
-    }
-
-    /// Takes a message; says why, if it can be in no batch.
-    #[inline(always)]
-    fn message(&mut self, message: &Message<'_>) -> Result<Option<Error>> {
-        if self.is_screened
-            && let Verdict::PassedOver(reason) = self.screen.admit(message)
-        {
-            self.pass_over(message.position, Some(message.to), reason)?;
-            return Ok(None);
-        }
-        match self.splitter.push(message) {
-            // Only their lengths are of interest, which the splitter counts.
-            Ok(Push::Buffered | Push::Chunk(_)) => {}
-            Ok(Push::Batch(closed)) => self.survey.batches.add(closed.batch),
-            Err(error) => {
-                self.screen.take_back(message.to);
-                return Ok(Some(error));
-            }
-        }
-        self.survey
-            .texts
-            .add(message.text.as_ref(), message.position);
-        if let Some(search) = &mut self.search {
-            search.see(message.to, message.position.line);
-        }
-        Ok(None)
-    }
-
     #[cold]
     fn pass_over(
         &mut self,
@@ -241,17 +155,6 @@ impl<F: FnMut(Aside<'_>) -> Result<()>> Run<'_, F> {
         })
     }
 
-    #[cold]
-    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<()> {
-        let position = invalid.error.position().unwrap_or_default();
-        if self.screen.skips(position.record) {
-            self.screen.skip_invalid();
-            return self.pass_over(position, None, Reason::Skipped);
-        }
-        self.survey.invalid.add(&invalid);
-        (self.aside)(Aside::Invalid(invalid))
-    }
-
     fn show(&self, input_bytes: u64) {
         let Some(progress) = self.progress else {
             return;
@@ -262,5 +165,49 @@ impl<F: FnMut(Aside<'_>) -> Result<()>> Run<'_, F> {
         at.bytes = self.survey.batches.bytes;
         at.input_bytes = input_bytes;
         progress.update(&at);
+    }
+}
+
+impl<F: FnMut(Aside<'_>) -> Result<()>> Visitor for Run<'_, F> {
+    type Error = anyhow::Error;
+
+    #[inline(always)]
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer> {
+        if self.is_screened
+            && let Verdict::PassedOver(reason) = self.screen.admit(message)
+        {
+            self.pass_over(message.position, Some(message.to), reason)?;
+            return Ok(Answer::Taken);
+        }
+        match self.splitter.push(message) {
+            // Only their lengths are of interest, which the splitter counts.
+            Ok(Push::Buffered | Push::Chunk(_)) => {}
+            Ok(Push::Batch(closed)) => self.survey.batches.add(closed.batch),
+            Err(error) => {
+                self.screen.take_back(message.to);
+                return Ok(Answer::Refused(error));
+            }
+        }
+        self.survey
+            .texts
+            .add(message.text.as_ref(), message.position);
+        if let Some(search) = &mut self.search {
+            search.see(message.to, message.position.line);
+        }
+        Ok(if self.is_screened && self.screen.is_done() {
+            Answer::Enough
+        } else {
+            Answer::Taken
+        })
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<()> {
+        let position = invalid.error.position().unwrap_or_default();
+        if self.screen.skips(position.record) {
+            self.screen.skip_invalid();
+            return self.pass_over(position, None, Reason::Skipped);
+        }
+        self.survey.invalid.add(&invalid);
+        (self.aside)(Aside::Invalid(invalid))
     }
 }

@@ -1,0 +1,104 @@
+//! The loop over the records of a block, the same for all who go through a list.
+
+use super::{Invalid, Parse, Record, Records};
+use crate::error::Error;
+use crate::message::Message;
+
+/// What is done with the records of a list, see [`Parse::visit`].
+pub trait Visitor {
+    /// Why it gives the list up. An input that is spoilt as a whole is such a reason.
+    type Error: From<Error>;
+
+    /// Takes the next message.
+    ///
+    /// Worth an `#[inline(always)]` wherever it is implemented: a message that is handed on in memory takes several
+    /// times as long as one that stays in registers.
+    ///
+    /// # Errors
+    /// If the list is to be given up.
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Self::Error>;
+
+    /// Takes the next record that is no message, or a message that it has [refused](Answer::Refused) itself.
+    ///
+    /// # Errors
+    /// If the list is to be given up.
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Self::Error>;
+}
+
+/// What a [`Visitor`] says to a message.
+#[derive(Debug)]
+#[must_use]
+pub enum Answer {
+    /// It is done with.
+    Taken,
+    /// It cannot be sent, and why: an error at the message's position. It comes back as an [`Invalid`].
+    Refused(Error),
+    /// It is done with, and what follows it in the list is of no interest.
+    Enough,
+}
+
+/// How far a visitor went through a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "what was not consumed has to stand at the front of the next block"]
+pub struct Visited {
+    /// How many bytes of the block are done with.
+    pub consumed: usize,
+    /// Whether the visitor has [enough](Answer::Enough).
+    pub enough: bool,
+}
+
+/// Shows the records of a block to a visitor.
+#[inline]
+pub(super) fn visit<P: Parse, V: Visitor>(
+    parser: &mut P,
+    bytes: &[u8],
+    last: bool,
+    start: u64,
+    visitor: &mut V,
+) -> Result<Visited, V::Error> {
+    let mut records = parser.block(bytes, last);
+    let mut enough = false;
+    while !enough {
+        let mut answer = Answer::Taken;
+        // A loop of its own: it need not look at what else a record may be.
+        while let Some(message) = records.next_common() {
+            answer = visitor.message(&message)?;
+            if !matches!(answer, Answer::Taken) {
+                break;
+            }
+        }
+        if let Answer::Taken = answer {
+            answer = match records.next()? {
+                Some(Record::Message(ref message)) => visitor.message(message)?,
+                Some(Record::Invalid(invalid)) => {
+                    visitor.invalid(invalid)?;
+                    Answer::Taken
+                }
+                None => break,
+            };
+        }
+        match answer {
+            Answer::Taken => {}
+            Answer::Refused(error) => {
+                let read = bytes.get(..records.consumed()).unwrap_or_default();
+                let input = last_record(read, start, &error);
+                visitor.invalid(Invalid { error, input })?;
+            }
+            Answer::Enough => enough = true,
+        }
+    }
+    Ok(Visited {
+        consumed: records.consumed(),
+        enough,
+    })
+}
+
+/// The record that `read` ends with, as it stands, without its line end. `read` begins at byte `start` of the list.
+#[cold]
+fn last_record<'b>(read: &'b [u8], start: u64, error: &Error) -> &'b [u8] {
+    let byte = error.position().map_or(u64::MAX, |position| position.byte);
+    let at = usize::try_from(byte.saturating_sub(start)).unwrap_or(usize::MAX);
+    let record = read.get(at..).unwrap_or_default();
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    record.strip_suffix(b"\r").unwrap_or(record)
+}
