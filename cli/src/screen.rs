@@ -260,13 +260,13 @@ impl Screening {
             let (file, _) = download(client, from, pauses).await?;
             let known: Vec<_> = lists.iter().chain([&numbers]).collect();
             let new = since.sift(&file, from, &known);
-            let new = new.context("--suppress api")?;
-            if !new.numbers.is_empty() {
+            let (numbers, new) = new.context("--suppress api")?;
+            if !numbers.is_empty() {
                 terminal::note(&format!(
                     "batchcast: {} opted out since this run last asked: they get nothing of what is still to be sent",
-                    count(new.numbers.len(), "number has", "numbers have"),
+                    count(numbers.len(), "number has", "numbers have"),
                 ));
-                lists.push(new.numbers.clone());
+                lists.push(numbers);
             }
             sifted = Some(new);
         }

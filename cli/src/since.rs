@@ -84,7 +84,7 @@ impl Since {
         (1..=self.lists).map(read).collect()
     }
 
-    /// Of the API's `opt_outs`, keeps those who are in none of the `known`. Returns them.
+    /// Of the API's `opt_outs`, gives those who are in none of the `known`.
     ///
     /// # Errors
     /// If the opt-outs cannot be read.
@@ -93,7 +93,7 @@ impl Since {
         opt_outs: &File,
         from: PhoneNumber,
         known: &[&NumberSet],
-    ) -> Result<Sifted> {
+    ) -> Result<(NumberSet, Sifted)> {
         let mut numbers = NumberSet::new();
         let mut rows = BufWriter::new(tempfile::tempfile()?);
         let mut written = Ok(());
@@ -105,19 +105,24 @@ impl Since {
         })?;
         written?;
         let rows = rows.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let list = self.lists + u64::from(!numbers.is_empty());
-        Ok(Sifted {
-            numbers,
-            rows,
-            list,
-        })
+        let count = numbers.len();
+        let list = self.lists + u64::from(count > 0);
+        Ok((numbers, Sifted { count, rows, list }))
     }
 
     /// The screen that passes over these later opt-outs as well, list by list, wherever they counted, or count now.
     pub(crate) fn screen(&self, mut screen: Screen, lists: Vec<NumberSet>) -> Screen {
         for (list, numbers) in (1..).zip(lists) {
-            let before = self.sent.iter().filter(|&&(_, lists)| lists < list);
-            let before = before.map(|(records, _)| records.clone()).collect();
+            let mut before: Vec<RangeInclusive<u64>> = Vec::new();
+            for (records, _) in self.sent.iter().filter(|&&(_, lists)| lists < list) {
+                match before.last_mut() {
+                    // Batches that follow one another without a gap are as good as one.
+                    Some(last) if last.end() + 1 == *records.start() => {
+                        *last = *last.start()..=*records.end();
+                    }
+                    _ => before.push(records.clone()),
+                }
+            }
             screen = screen.suppress_since(numbers, before);
         }
         screen
@@ -127,7 +132,7 @@ impl Since {
 /// Those who have opted out since the last process asked.
 #[derive(Debug)]
 pub(crate) struct Sifted {
-    pub(crate) numbers: NumberSet,
+    count: u64,
     rows: File,
     /// How many lists there are with this one, if it has anybody.
     list: u64,
@@ -139,7 +144,7 @@ impl Sifted {
     /// # Errors
     /// If they cannot be kept.
     pub(crate) fn keep(mut self, journal: &Path) -> Result<Map<String, Value>> {
-        if !self.numbers.is_empty() {
+        if self.count > 0 {
             keep(&mut self.rows, &list_of(journal, self.list))?;
         }
         let opt_outs = Some(self.list);

@@ -256,6 +256,17 @@ impl BatchEncoder {
         Ok(entry)
     }
 
+    /// Whether a message can be in any batch: it has a text, or there is one for all, and is not too large.
+    #[cfg(feature = "send")]
+    #[cold]
+    #[inline(never)]
+    pub(super) fn can_hold(&mut self, message: &Message<'_>) -> bool {
+        let entry = self
+            .write(message)
+            .and_then(|start| self.take_back(start, message.position));
+        entry.is_ok()
+    }
+
     /// Puts an entry that was taken back from the batch before into this one, which is empty.
     pub(super) fn carry(&mut self, entry: &[u8], position: Position) {
         self.buffer.push(FIRST);

@@ -92,6 +92,12 @@ impl Splitter {
         self.settle(start, message.position)
     }
 
+    /// Whether [`push`](Self::push) would take a message, into this batch or the next.
+    #[cfg(feature = "send")]
+    pub(crate) fn can_hold(&mut self, message: &Message<'_>) -> bool {
+        self.batch.can_hold(message)
+    }
+
     /// Decides on the entry written last, which begins at `start`.
     #[inline(never)]
     fn settle(&mut self, start: usize, position: Position) -> Result<Push, Error> {

@@ -50,7 +50,7 @@ pub struct Screen {
 /// Recipients that are suppressed only since a part of the list was sent.
 #[derive(Debug, Clone)]
 struct Later {
-    numbers: NumberSet,
+    numbers: Suppressed,
     /// The records of that part, in ascending order.
     sent: Vec<RangeInclusive<u64>>,
 }
@@ -113,6 +113,7 @@ impl Screen {
     /// more than once.
     pub fn suppress_since(mut self, numbers: NumberSet, sent: Vec<RangeInclusive<u64>>) -> Self {
         if !numbers.is_empty() {
+            let numbers = Suppressed::new(numbers);
             self.later.push(Later { numbers, sent });
         }
         self
@@ -146,6 +147,18 @@ impl Screen {
     // Inlined, so that the message needs no address: see `Splitter::push`.
     #[inline(always)]
     pub fn admit(&mut self, message: &Message<'_>) -> Verdict {
+        self.admit_if(message, || true)
+    }
+
+    /// The same, if somebody knows whether an admitted message can be sent. One that cannot is admitted though its recipient is
+    /// [suppressed since](Self::suppress_since), and is to be taken back: so it was when the part of the list behind it was
+    /// sent, and a recipient of whom there was only such a record is not one that was there before.
+    #[inline(always)]
+    pub(crate) fn admit_if(
+        &mut self,
+        message: &Message<'_>,
+        can_be_sent: impl FnOnce() -> bool,
+    ) -> Verdict {
         if self.skips(message.position.record) {
             return self.pass_over(Reason::Skipped);
         }
@@ -160,7 +173,10 @@ impl Screen {
             return self.pass_over(Reason::Duplicate);
         }
         // Behind what a record before it has to do with it: that must not depend on when it is asked.
-        if !self.later.is_empty() && self.suppresses_since(message.to, message.position.record) {
+        if !self.later.is_empty()
+            && self.suppresses_since(message.to, message.position.record)
+            && can_be_sent()
+        {
             return self.pass_over(Reason::Suppressed);
         }
         if let Some(left) = &mut self.left {
@@ -172,7 +188,7 @@ impl Screen {
     #[inline(never)]
     fn suppresses_since(&self, to: PhoneNumber, record: u64) -> bool {
         self.later.iter().any(|later| {
-            later.numbers.contains(to) && {
+            later.numbers.has(to) && {
                 let before = later.sent.partition_point(|sent| *sent.end() < record);
                 let sent = later.sent.get(before);
                 !sent.is_some_and(|sent| sent.contains(&record))

@@ -184,7 +184,7 @@ impl Feed {
         let Some(screen) = &mut self.screen else {
             return Ok(true);
         };
-        match screen.admit(message) {
+        match screen.admit_if(message, || self.splitter.can_hold(message)) {
             Verdict::Admitted => Ok(true),
             Verdict::PassedOver(reason) => {
                 self.handler

@@ -234,6 +234,32 @@ fn a_batch_that_is_sent_again_on_demand_is_the_one_that_it_was() {
 }
 
 #[test]
+fn a_record_that_cannot_be_sent_is_none_whoever_opts_out_since() {
+    // The first recipient has a record without a text in front, which does not count as the one that they get.
+    let record = |index, text: &str| format!("{{\"to\":\"{}\"{text}}}\n", number(index));
+    let text = ",\"text\":\"Hi\"";
+    let list: String = [(0, ""), (0, text), (1, text), (2, text), (2, ""), (3, text)]
+        .map(|(index, text)| record(index, text))
+        .concat();
+    let house = House::of(&list);
+    house.api.faults(FAILS_AT_2);
+    let flags = "--format ndjson --max-messages 2 --unique --suppress api";
+    let send = house.api.send_without_text(flags).arg(&house.list);
+    send.run().code(4);
+    house.got([0, 1]);
+    house.api.faults("");
+    house.opted_out([0, 3]);
+    let resume = house.api.resume_without_text(&house.journal);
+    let ran = resume.flags("--json").run().code(3);
+    house.got([0, 1, 2]);
+    let report = ran.json().pop().unwrap();
+    assert_eq!(
+        (&report["invalid"], &report["passedOver"]["suppressed"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[test]
 fn nobody_is_sent_to_who_had_opted_out_and_nobody_else_is_left_out() {
     for seed in 0..12 {
         let mut random = fastrand::Rng::with_seed(seed);
