@@ -135,7 +135,9 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
         FailureKind::Declined => {
             "'batchcast resume' goes on with the rest: it asks, or is told so by --yes"
         }
-        FailureKind::Changed(_) => "the run goes on with the list as it was when it was begun",
+        FailureKind::Changed(_) => {
+            "the run goes on with the list, the sender and the text as they were when it was begun"
+        }
         FailureKind::Journal(_) => "what is in the journal is safe: make room, then resume",
         FailureKind::Handler(_) => "what was written until then is in the file",
         _ => return None,

@@ -116,6 +116,8 @@ pub(super) struct Sought<'a> {
     pub(super) committed: SystemTime,
     /// Its body without and with nothing but its tail.
     pub(super) body: &'a (dyn Fn() -> Option<SourceReader> + Send + Sync),
+    /// Why there is no body, if there was to be one.
+    pub(super) missing: Option<&'a Failure>,
     pub(super) tail: &'static [u8],
 }
 
@@ -325,9 +327,10 @@ async fn compare(shared: &Shared, sought: &Sought<'_>, listed: &Listed) -> Resul
         return Ok(Match::Nothing);
     }
     let Some(body) = (sought.body)() else {
-        return Err(unclear(
-            "its recipients cannot be compared without a spool".to_owned(),
-        ));
+        return Err(unclear(match sought.missing {
+            Some(failure) => format!("its recipients cannot be compared: {failure}"),
+            None => "its recipients cannot be compared without a spool".to_owned(),
+        }));
     };
     let body = body.chain(sought.tail);
     let compared = blocking(move || strike_off(body, wanted)).await;

@@ -297,15 +297,10 @@ impl Source {
                 }
                 (filled.spooled, filled.end.clone())
             };
-            let is_whole = end.is_some();
             if let Some(end) = end
                 && end.len == self.taken
             {
                 return Ok(Next::End(end));
-            }
-            if is_whole && self.reread.is_some() {
-                self.restore().await?;
-                continue;
             }
             if self.taken < spooled {
                 return self
@@ -365,16 +360,31 @@ impl Source {
         }
     }
 
-    /// The same for what may have left: that it ended, and how, is known even if its list has changed since.
+    /// The same for what may have left: that it ended, and how, is known even if its list has changed since. Then there is
+    /// no [`reader`](Self::reader), and why.
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    pub(super) async fn complete_if_it_can(&mut self) -> Result<Arc<End>, Failure> {
-        let complete = self.complete().await;
-        match self.known_end() {
-            Some(end) if self.reread.is_some() => Ok(end),
-            _ => complete,
+    pub(super) async fn complete_if_it_can(
+        &mut self,
+    ) -> Result<(Arc<End>, Option<Failure>), Failure> {
+        match (self.complete().await, self.known_end()) {
+            (Ok(end), _) => Ok((end, None)),
+            (Err(failure), Some(end)) if self.reread.is_some() => Ok((end, Some(failure))),
+            (Err(failure), _) => Err(failure),
         }
+    }
+
+    /// Before what was rewound is read again: makes the body again, if it has to be. Not while a connection waits for it,
+    /// and once: what writes it to the file cannot be called back.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub(super) async fn ready(&mut self) -> Result<(), Failure> {
+        if self.reread.is_some() && self.live.is_none() {
+            self.restore().await?;
+        }
+        Ok(())
     }
 
     /// Makes the body again, when it has ended.

@@ -126,6 +126,8 @@ async fn what_is_made_again_is_what_was_made() {
     }
 }
 
+// Elsewhere it is spooled, and sent again as it was.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_that_has_changed_is_not_sent_again() {
     for (fault, in_doubt) in [
@@ -150,13 +152,13 @@ async fn a_list_that_has_changed_is_not_sent_again() {
         let stopped = ended.unwrap_err();
         assert_eq!(stopped.report.in_doubt.len(), usize::from(in_doubt > 0));
         let shown = stopped.to_string();
-        if in_doubt == 0 {
-            assert!(
-                matches!(stopped.failure.kind(), FailureKind::Changed(_)),
-                "{shown}"
-            );
-            assert!(shown.contains("records 3 to 4"), "{shown}");
-        }
+        let is_known_kind = match stopped.failure.kind() {
+            FailureKind::Changed(_) => in_doubt == 0,
+            FailureKind::Unclear { .. } => in_doubt > 0,
+            _ => false,
+        };
+        assert!(is_known_kind, "{shown}");
+        assert!(shown.contains("records 3 to 4"), "{shown}");
         // The list as it was is gone on with.
         house.run(rereading()).await.unwrap();
         house.assert_exactly_once();

@@ -154,8 +154,8 @@ pub(crate) struct Delivery {
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub(crate) in_doubt: InDoubtArg,
 
-    /// Where to keep what may have to be sent again: each batch on its way, or, if the list is a file, the batch that failed
-    /// [default: the system's directory for temporary files]
+    /// Where to keep the batches on their way, to send them again; of a list that is a file, not compressed, and sent one batch
+    /// at a time, only those that failed [default: the system's directory for temporary files]
     #[arg(long, value_name = "DIR|none", value_parser = spool)]
     pub(crate) spool: Option<SpoolArg>,
 

@@ -81,6 +81,11 @@ impl Delivery<'_> {
             attempted.had_length = true;
             Some(end.len + end.tail.len() as u64)
         } else {
+            tokio::select! {
+                biased;
+                () = &mut halted => return Err(Outcome::NotSent(interrupted())),
+                ready = item.source.ready() => ready.map_err(Outcome::NotSent)?,
+            }
             None
         };
         let waiting = |what, wait| shared.waiting(batch, what, wait);

@@ -21,8 +21,8 @@ impl Delivery<'_> {
     ) -> Option<Ended> {
         let shared = self.shared;
         let batch = item.number;
-        let end = match item.source.complete_if_it_can().await {
-            Ok(end) => end,
+        let (end, missing) = match item.source.complete_if_it_can().await {
+            Ok(known) => known,
             Err(failure) => return Some(Ended::failed(Fate::InDoubt, failure)),
         };
         if let Err(failure) = shared.handler.call(Event::InDoubt {
@@ -44,6 +44,7 @@ impl Delivery<'_> {
                 sure_since,
                 committed,
                 body: &body,
+                missing: missing.as_ref(),
                 tail: shared.dialect.tail(),
             };
             tokio::select! {
