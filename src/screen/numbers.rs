@@ -1,6 +1,7 @@
 //! A set of phone numbers, for millions of them, asked once for every recipient.
 
 use std::fmt;
+use std::hint::black_box;
 
 use roaring::RoaringTreemap;
 use twox_hash::XxHash3_64;
@@ -14,6 +15,9 @@ const COUNT: u64 = 8_000_000_000;
 
 /// As many buckets as a table of small lanes has at least: from there on it takes less memory.
 const BITS_OF_LARGE: u32 = 18;
+
+/// How many places [`NumberSet::insert_all`] looks at before it puts anything there: as many as memory is asked for at once, and more.
+const AT_ONCE: usize = 32;
 
 /// A set of phone numbers.
 ///
@@ -52,6 +56,7 @@ enum Near {
 }
 
 /// A number, in the place that it is kept at.
+#[derive(Clone, Copy)]
 enum Place {
     Near(u64),
     Far(u64),
@@ -97,7 +102,54 @@ impl NumberSet {
     /// Puts a number into it; says whether it was not there before.
     #[inline]
     pub fn insert(&mut self, number: PhoneNumber) -> bool {
-        let is_new = match Place::of(number) {
+        self.insert_at(Place::of(number))
+    }
+
+    /// Puts numbers into it, in their order; tells of each that was there before, by its index. In a large set it is several times
+    /// as fast as one by one: memory is waited for once for many numbers.
+    ///
+    /// ```
+    /// use batchcast::PhoneNumber;
+    /// use batchcast::screen::NumberSet;
+    ///
+    /// let numbers = ["+14155550100", "+14155550101", "+14155550100"].map(|number| PhoneNumber::parse(number).unwrap());
+    /// let mut again = Vec::new();
+    /// NumberSet::new().insert_all(&numbers, |index| again.push(index));
+    /// assert_eq!(again, [2]);
+    /// ```
+    pub fn insert_all(&mut self, numbers: &[PhoneNumber], mut was_there: impl FnMut(usize)) {
+        let mut places = [Place::Far(0); AT_ONCE];
+        let mut index = 0;
+        for numbers in numbers.chunks(AT_ONCE) {
+            let mut free = 0;
+            for (place, &number) in places.iter_mut().zip(numbers) {
+                *place = Place::of(number);
+                free += u32::from(self.is_free(*place));
+            }
+            // Only for the look at it, which brings it into the cache.
+            black_box(free);
+            for &place in &places[..numbers.len()] {
+                if !self.insert_at(place) {
+                    was_there(index);
+                }
+                index += 1;
+            }
+        }
+    }
+
+    /// Whether there is nothing yet where a number is kept, if that is known by one look.
+    #[inline]
+    fn is_free(&self, place: Place) -> bool {
+        match (place, &self.near) {
+            (Place::Near(key), Near::Few(table)) => table.is_free(key),
+            (Place::Near(key), Near::Many(table)) => table.is_free(key),
+            (Place::Far(_), _) => false,
+        }
+    }
+
+    #[inline]
+    fn insert_at(&mut self, place: Place) -> bool {
+        let is_new = match place {
             Place::Near(key) => self.insert_near(key),
             Place::Far(value) => self.far.insert(value),
         };
@@ -326,6 +378,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn many_at_once_are_those_one_by_one(
+            numbers in proptest::collection::vec(number(), 0..400),
+            at_once in 1..100_usize,
+        ) {
+            let (mut set, mut model) = (NumberSet::new(), NumberSet::new());
+            for numbers in numbers.chunks(at_once) {
+                let mut again = Vec::new();
+                set.insert_all(numbers, |index| again.push(index));
+                let expected = (0..).zip(numbers).filter(|&(_, &number)| !model.insert(number));
+                prop_assert_eq!(again, expected.map(|(index, _)| index).collect::<Vec<_>>());
+            }
+            prop_assert_eq!((set.len(), set.digest()), (model.len(), model.digest()));
+        }
+
         #[test]
         fn it_is_a_set(steps in proptest::collection::vec((number(), 0..4_u8), 0..800)) {
             let mut set = NumberSet::new();

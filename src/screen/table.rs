@@ -127,6 +127,13 @@ impl<L: Lane, const N: usize> Table<L, N> {
         }
     }
 
+    /// Whether nothing is in a key's bucket.
+    #[inline]
+    pub(super) fn is_free(&self, key: u64) -> bool {
+        let (bucket, _) = self.place(key);
+        self.buckets[bucket].0[0] == L::EMPTY
+    }
+
     #[inline]
     pub(super) fn insert(&mut self, key: u64) -> Put {
         let (bucket, lane) = self.place(key);

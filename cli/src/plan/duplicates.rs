@@ -1,7 +1,7 @@
 //! Numbers that come more than once.
 
 use std::panic::resume_unwind;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use batchcast::PhoneNumber;
@@ -14,13 +14,20 @@ const EXAMPLES: usize = 5;
 const PORTION: usize = 4_096;
 const WAITING: usize = 4;
 
-type Portion = Vec<(PhoneNumber, u64)>;
+/// Numbers, and the lines they are on.
+#[derive(Default)]
+struct Portion {
+    numbers: Vec<PhoneNumber>,
+    lines: Vec<u64>,
+}
 
 /// Looks for numbers that come more than once, on a thread of its own: each look is a look at another place in memory,
 /// which takes longer than to encode the message.
 pub(crate) struct Search {
     portion: Portion,
     portions: SyncSender<Portion>,
+    /// Portions that were looked at, to be filled again.
+    used: Receiver<Portion>,
     found: JoinHandle<Duplicates>,
 }
 
@@ -28,18 +35,22 @@ impl Search {
     /// Begins to look.
     pub(crate) fn begin() -> Self {
         let (portions, waiting) = sync_channel::<Portion>(WAITING);
+        let (looked_at, used) = sync_channel(WAITING);
         let found = std::thread::spawn(move || {
             let mut found = Duplicates::default();
-            for portion in waiting {
-                for (number, line) in portion {
-                    found.see(number, line);
-                }
+            for mut portion in waiting {
+                found.see(&portion);
+                portion.numbers.clear();
+                portion.lines.clear();
+                // There may be enough of them.
+                let _ = looked_at.try_send(portion);
             }
             found
         });
         Self {
-            portion: Vec::with_capacity(PORTION),
+            portion: Portion::default(),
             portions,
+            used,
             found,
         }
     }
@@ -47,15 +58,17 @@ impl Search {
     /// Looks whether the number on this line was there before.
     #[inline]
     pub(crate) fn see(&mut self, number: PhoneNumber, line: u64) {
-        self.portion.push((number, line));
-        if self.portion.len() == PORTION {
+        self.portion.numbers.push(number);
+        self.portion.lines.push(line);
+        if self.portion.lines.len() == PORTION {
             self.hand_over();
         }
     }
 
     #[inline(never)]
     fn hand_over(&mut self) {
-        let portion = std::mem::replace(&mut self.portion, Vec::with_capacity(PORTION));
+        let next = self.used.try_recv().unwrap_or_default();
+        let portion = std::mem::replace(&mut self.portion, next);
         // If nobody takes it any more, the thread has panicked, which `finish` finds.
         let _ = self.portions.send(portion);
     }
@@ -88,9 +101,12 @@ pub(crate) struct Again {
 }
 
 impl Duplicates {
-    fn see(&mut self, number: PhoneNumber, line: u64) {
-        if !self.seen.insert(number) {
-            self.see_again(number, line);
+    fn see(&mut self, portion: &Portion) {
+        let Portion { numbers, lines } = portion;
+        let mut again = Vec::new();
+        self.seen.insert_all(numbers, |index| again.push(index));
+        for index in again {
+            self.see_again(numbers[index], lines[index]);
         }
     }
 
