@@ -40,6 +40,8 @@ struct Body<'a> {
 /// A buffer that is handed on, and another taken, whenever it is full.
 struct Chunks<F> {
     buffer: Vec<u8>,
+    /// The last one that was handed on.
+    given: Bytes,
     hand_on: F,
 }
 
@@ -48,17 +50,36 @@ impl<F: FnMut(Bytes)> Chunks<F> {
     const CAPACITY: usize = DEFAULT_CHUNK_BYTES + 8 * 1024;
 
     fn new(hand_on: F) -> Self {
-        let buffer = Vec::with_capacity(Self::CAPACITY);
-        Self { buffer, hand_on }
+        Self {
+            buffer: Vec::with_capacity(Self::CAPACITY),
+            given: Bytes::new(),
+            hand_on,
+        }
     }
 
     #[inline]
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.buffer);
         if self.buffer.len() >= DEFAULT_CHUNK_BYTES {
-            let next = Vec::with_capacity(Self::CAPACITY);
-            (self.hand_on)(std::mem::replace(&mut self.buffer, next).into());
+            let next = self.next();
+            let full = Bytes::from(std::mem::replace(&mut self.buffer, next));
+            self.given = full.clone();
+            (self.hand_on)(full);
         }
+    }
+
+    /// An empty buffer: that of the chunk before if nobody has it any more, as with ours. Fresh memory takes as long
+    /// as copying into it.
+    #[inline(never)]
+    fn next(&mut self) -> Vec<u8> {
+        let mut given = std::mem::take(&mut self.given);
+        if given.is_empty() || !given.is_unique() {
+            return Vec::with_capacity(Self::CAPACITY);
+        }
+        given.truncate(1);
+        let mut buffer = Vec::from(given);
+        buffer.clear();
+        buffer
     }
 
     fn end(mut self) {
