@@ -66,21 +66,31 @@ fn copy_run(out: &mut Vec<u8>, bytes: &[u8], start: usize, end: usize) {
 
 #[inline]
 fn write_escape(out: &mut Vec<u8>, byte: u8) {
+    match SHORT[usize::from(byte)] {
+        0 => write_long_escape(out, byte),
+        short => out.extend_from_slice(&[b'\\', short]),
+    }
+}
+
+/// What stands behind the backslash of the short escapes (RFC 8259, 7). A table, because texts have several kinds in no order, and
+/// a branch for each would be guessed wrong.
+const SHORT: [u8; 256] = {
+    let mut short = [0; 256];
+    short[b'"' as usize] = b'"';
+    short[b'\\' as usize] = b'\\';
+    short[0x08] = b'b';
+    short[0x09] = b't';
+    short[0x0a] = b'n';
+    short[0x0c] = b'f';
+    short[0x0d] = b'r';
+    short
+};
+
+#[cold]
+fn write_long_escape(out: &mut Vec<u8>, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        0x08 => b'b',
-        0x09 => b't',
-        0x0a => b'n',
-        0x0c => b'f',
-        0x0d => b'r',
-        _ => {
-            let [high, low] = [byte >> 4, byte & 0xf].map(|digit| HEX[usize::from(digit)]);
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
-            return;
-        }
-    };
-    out.extend_from_slice(&[b'\\', short]);
+    let [high, low] = [byte >> 4, byte & 0xf].map(|digit| HEX[usize::from(digit)]);
+    out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
 }
 
 /// Checks that `content` can stand between the quotes of a JSON string as it is.
