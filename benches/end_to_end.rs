@@ -79,7 +79,7 @@ fn chunks(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("end_to_end/chunks/{name}"));
         group.throughput(Throughput::Elements(RECORDS as u64));
         group.sample_size(15);
-        for kib in [16, 64, 128, 256, 512] {
+        for kib in [64, 128, 256, 512, 1024] {
             group.bench_function(format!("{kib} KiB"), |b| {
                 b.iter(|| runtime.block_on(send(&url, &envelope, format, &list, kib * 1024)));
             });

@@ -21,4 +21,4 @@ pub use self::limits::{DEFAULT_MAX_BYTES, Limits};
 pub use self::split::{Push, Splitter};
 
 /// How many bytes a chunk has before it is handed on, unless told otherwise.
-pub const DEFAULT_CHUNK_BYTES: usize = 256 * 1024;
+pub const DEFAULT_CHUNK_BYTES: usize = 512 * 1024;

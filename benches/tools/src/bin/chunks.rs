@@ -18,10 +18,10 @@ use batchcast_bench_tools::table::markdown;
 use serde::Serialize;
 
 /// As the bench calls them.
-const SIZES: [&str; 5] = ["16 KiB", "64 KiB", "128 KiB", "256 KiB", "512 KiB"];
+const SIZES: [&str; 5] = ["64 KiB", "128 KiB", "256 KiB", "512 KiB", "1024 KiB"];
 const GROUPS: [&str; 2] = ["end_to_end/chunks/lines", "end_to_end/chunks/ndjson"];
 /// What the others are compared with.
-const DEFAULT: &str = "256 KiB";
+const DEFAULT: &str = "512 KiB";
 
 #[derive(Debug, Serialize)]
 struct Outcome {
