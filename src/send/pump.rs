@@ -27,7 +27,7 @@ use crate::send::feed::{Feed, Part};
 use crate::send::outcome::{Failure, FailureKind};
 
 /// How many parts may wait for the sender.
-const PARTS: usize = 4;
+const PARTS: usize = 2;
 /// How many blocks of the input there are: one being read, one waiting, one being parsed.
 const BLOCKS: usize = 3;
 
