@@ -22,6 +22,7 @@
 mod filter;
 mod max_invalid;
 mod numbers;
+mod seen;
 mod suppressed;
 mod table;
 
@@ -30,6 +31,7 @@ use std::ops::RangeInclusive;
 
 pub use self::max_invalid::{MaxInvalid, MaxInvalidError};
 pub use self::numbers::NumberSet;
+use self::seen::Seen;
 use self::suppressed::Suppressed;
 use crate::message::{Message, PhoneNumber};
 
@@ -41,7 +43,7 @@ pub struct Screen {
     skip: u64,
     suppressed: Option<Suppressed>,
     later: Vec<Later>,
-    seen: Option<NumberSet>,
+    seen: Option<Seen>,
     /// How many more messages are sent.
     left: Option<u64>,
     passed_over: PassedOver,
@@ -120,9 +122,9 @@ impl Screen {
     }
 
     /// Sends each recipient the first message that is there for them, and passes over the others. The memory for it is
-    /// that of a [`NumberSet`] of all recipients.
+    /// that of a [`NumberSet`] of all recipients, and a filter in front of it that takes 1 to 2 bytes a number.
     pub fn unique(mut self) -> Self {
-        self.seen = Some(NumberSet::new());
+        self.seen = Some(Seen::new());
         self
     }
 

@@ -6,7 +6,8 @@ use std::hint::black_box;
 use roaring::RoaringTreemap;
 use twox_hash::XxHash3_64;
 
-use super::table::{Found, KEY_BITS, Put, Table};
+pub(super) use super::table::KEY_BITS;
+use super::table::{Found, Put, Table};
 use crate::message::PhoneNumber;
 
 /// The numbers of the North American plan, as integers: `+1`, a digit from 2 to 9, and nine more.
@@ -174,6 +175,37 @@ impl NumberSet {
         is_new
     }
 
+    /// What it is known by in the table: a random number of [`KEY_BITS`] bits. Those of other plans have none.
+    #[inline]
+    pub(super) fn key(number: PhoneNumber) -> Option<u64> {
+        match Place::of(number) {
+            Place::Near(key) => Some(key),
+            Place::Far(_) => None,
+        }
+    }
+
+    /// As [`insert_all`](Self::insert_all), for numbers of these keys.
+    pub(super) fn insert_keys(&mut self, keys: &[u64]) {
+        for keys in keys.chunks(AT_ONCE) {
+            let free = keys
+                .iter()
+                .map(|&key| u32::from(self.is_free(Place::Near(key))));
+            black_box(free.sum::<u32>());
+            for &key in keys {
+                self.insert_at(Place::Near(key));
+            }
+        }
+    }
+
+    /// Gives the keys of all numbers that have one, nearly in order.
+    pub(super) fn for_each_key(&self, mut take: impl FnMut(u64)) {
+        match &self.near {
+            Near::Few(table) => table.keys().for_each(&mut take),
+            Near::Many(table) => table.keys().for_each(&mut take),
+        }
+        self.crowded_out.iter().for_each(take);
+    }
+
     /// Takes a number out of it; says whether it was there.
     pub fn remove(&mut self, number: PhoneNumber) -> bool {
         let was_there = match Place::of(number) {
@@ -202,21 +234,12 @@ impl NumberSet {
             self.crowded_out = crowded_out;
             return;
         }
-        let larger = if bits < BITS_OF_LARGE {
-            Near::Few(Table::new(bits))
-        } else {
-            Near::Many(Table::new(bits))
+        self.near = match &self.near {
+            Near::Few(table) if bits < BITS_OF_LARGE => Near::Few(table.doubled()),
+            Near::Few(table) => Near::Many(table.doubled()),
+            Near::Many(table) => Near::Many(table.doubled()),
         };
-        let smaller = std::mem::replace(&mut self.near, larger);
-        match &smaller {
-            Near::Few(table) => self.take_all(table.keys()),
-            Near::Many(table) => self.take_all(table.keys()),
-        }
-        self.take_all(crowded_out.iter());
-    }
-
-    fn take_all(&mut self, keys: impl Iterator<Item = u64>) {
-        for key in keys {
+        for key in crowded_out {
             let put = match &mut self.near {
                 Near::Few(table) => table.insert(key),
                 Near::Many(table) => table.insert(key),
@@ -272,11 +295,7 @@ impl NumberSet {
     }
 
     fn for_each_value(&self, mut take: impl FnMut(u64)) {
-        match &self.near {
-            Near::Few(table) => table.keys().map(number_of).for_each(&mut take),
-            Near::Many(table) => table.keys().map(number_of).for_each(&mut take),
-        }
-        self.crowded_out.iter().map(number_of).for_each(&mut take);
+        self.for_each_key(|key| take(number_of(key)));
         self.far.iter().for_each(take);
     }
 }

@@ -99,14 +99,41 @@ impl<L: Lane, const N: usize> Table<L, N> {
     }
 
     #[inline]
+    fn place(&self, key: u64) -> (usize, L) {
+        Self::place_of(key, self.bits)
+    }
+
+    #[inline]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "at most KEY_BITS, and as many buckets"
     )]
-    fn place(&self, key: u64) -> (usize, L) {
-        let shift = KEY_BITS - self.bits;
+    fn place_of(key: u64, bits: u32) -> (usize, L) {
+        let shift = KEY_BITS - bits;
         let lower = key & ((1 << shift) - 1);
         ((key >> shift) as usize, L::of(lower))
+    }
+
+    /// The same keys in twice as many buckets, which are no smaller.
+    // A bucket's keys go to two neighbours, so nothing is looked for and everything fits.
+    pub(super) fn doubled<M: Lane, const K: usize>(&self) -> Table<M, K> {
+        const { assert!(K >= N) };
+        let bits = self.bits + 1;
+        let mut larger = Table::<M, K>::new(bits);
+        let shift = KEY_BITS - self.bits;
+        let halves = larger.buckets.chunks_exact_mut(2);
+        for (halves, (bucket, number)) in halves.zip(self.buckets.iter().zip(0_u64..)) {
+            let mut taken = [0; 2];
+            for lane in bucket.0.iter().take_while(|&&lane| lane != L::EMPTY) {
+                let key = number << shift | lane.lower();
+                let (place, lane) = Table::<M, K>::place_of(key, bits);
+                let half = place % 2;
+                halves[half].0[taken[half]] = lane;
+                taken[half] += 1;
+            }
+        }
+        larger.len = self.len;
+        larger
     }
 
     #[inline]
@@ -181,5 +208,43 @@ impl<L: Lane, const N: usize> Table<L, N> {
                 let taken = bucket.0.iter().take_while(|&&lane| lane != L::EMPTY);
                 taken.map(move |lane| number << shift | lane.lower())
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Puts full buckets into a larger table: one whose keys all go to the same half, and one whose keys go to both.
+    fn full_buckets_are_split<L: Lane, const N: usize, M: Lane, const K: usize>() {
+        let bits = Table::<M, K>::LEAST_BITS.max(Table::<L, N>::LEAST_BITS + 1) - 1;
+        let shift = KEY_BITS - bits;
+        let mut table = Table::<L, N>::new(bits);
+        let upper_half = (0_u64..).map(|lane| 1 << shift | 1 << (shift - 1) | lane);
+        let both = (0_u64..).map(|lane| 2 << shift | (lane % 2) << (shift - 1) | lane);
+        let keys: Vec<_> = upper_half.take(N).chain(both.take(N)).collect();
+        for &key in &keys {
+            assert_eq!(table.insert(key), Put::Added);
+        }
+        assert_eq!(
+            table.insert(1 << shift | 1 << (shift - 1) | 99),
+            Put::NoRoom
+        );
+
+        let larger: Table<M, K> = table.doubled();
+        assert_eq!((larger.bits, larger.len), (bits + 1, keys.len()));
+        assert!(keys.iter().all(|&key| larger.find(key) == Found::Yes));
+        let mut found: Vec<_> = larger.keys().collect();
+        found.sort_unstable();
+        let mut expected = keys;
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_full_bucket_loses_nothing_when_the_table_is_doubled() {
+        full_buckets_are_split::<u32, 16, u32, 16>();
+        full_buckets_are_split::<u32, 16, u16, 32>();
+        full_buckets_are_split::<u16, 32, u16, 32>();
     }
 }
