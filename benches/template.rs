@@ -22,6 +22,11 @@ fn csv(criterion: &mut Criterion) {
         group.bench_function("batchcast", |b| {
             b.iter(|| common::encode(parser(), &list, &envelope, consume));
         });
+        // The plain path: the same texts, made by somebody else.
+        let plain = common::csv(text);
+        group.bench_function("batchcast, texts in the list", |b| {
+            b.iter(|| common::encode(Csv::new(&fields), &plain, &envelope, consume));
+        });
         group.bench_function("csv, format!, serde_json", |b| {
             b.iter(|| rivals::csv_format_serde_json(&list, text, consume));
         });
@@ -40,6 +45,11 @@ fn ndjson(criterion: &mut Criterion) {
         let mut group = group(criterion, &format!("template/ndjson/{name}"), &list);
         group.bench_function("batchcast", |b| {
             b.iter(|| common::encode(parser(), &list, &envelope, consume));
+        });
+        // The plain path: the same texts, made by somebody else.
+        let plain = common::ndjson(text);
+        group.bench_function("batchcast, texts in the list", |b| {
+            b.iter(|| common::encode(Ndjson::new(&fields), &plain, &envelope, consume));
         });
         group.bench_function("serde_json, format!", |b| {
             b.iter(|| rivals::serde_json_format(&list, text, consume));
