@@ -286,10 +286,10 @@ impl Source {
             }
             self.live = None;
         }
+        if let Some(part) = self.part.clone() {
+            return self.next_of(&part).await;
+        }
         loop {
-            if self.part.is_some() {
-                return self.next_of_part().await;
-            }
             let (spooled, end) = {
                 let filled = self.filled.borrow_and_update();
                 if let Some(kind) = filled.failed {
@@ -313,10 +313,7 @@ impl Source {
         }
     }
 
-    async fn next_of_part(&mut self) -> Result<Next, Failure> {
-        let Some(part) = &self.part else {
-            return Err(FailureKind::Interrupted.into());
-        };
+    async fn next_of(&mut self, part: &Slice) -> Result<Next, Failure> {
         let head = part.head.len() as u64;
         if self.taken < head {
             self.taken = head;
