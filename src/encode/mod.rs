@@ -12,6 +12,7 @@
 
 mod batch;
 mod buffers;
+mod escape;
 pub mod json;
 mod limits;
 mod split;
