@@ -1,4 +1,11 @@
 //! Writing JSON strings.
+//!
+//! From the first byte on that cannot stand for itself there are two ways. Where the processor can close the gaps
+//! in a vector ("compress": AVX-512 as of Ice Lake and Zen 4), it is the same work for every byte, whatever it is, and
+//! no branch that could be guessed wrong. Elsewhere what stands between two such bytes is copied in one run.
+
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, mask8x64, u8x16, u8x32};
 
 use super::json::{BLOCK, LANE, has_special, padded, specials};
 
@@ -15,21 +22,126 @@ use super::json::{BLOCK, LANE, has_special, padded, specials};
 #[inline]
 pub fn escape(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    let mut run = 0;
-    let (blocks, rest) = bytes.as_chunks();
-    for (index, block) in blocks.iter().enumerate() {
-        if has_special(block) {
-            escape_block(out, bytes, &mut run, BLOCK * index, specials(block));
+    let mut base = 0;
+    while base < bytes.len() {
+        let specials = specials_at(bytes, base);
+        if specials != 0 {
+            return escape_from(out, bytes, base, specials);
         }
+        base += BLOCK;
     }
-    if !rest.is_empty() {
-        let specials = match bytes.last_chunk() {
-            // What was looked at before falls out.
-            Some(last) => specials(last) >> (BLOCK - rest.len()),
-            None => specials(&padded(rest)),
-        };
-        let base = bytes.len() - rest.len();
+    out.extend_from_slice(bytes);
+}
+
+/// A bit for each special byte of the block that begins at `base`, or of what there is of it.
+#[inline]
+fn specials_at(bytes: &[u8], base: usize) -> u64 {
+    let rest = &bytes[base..];
+    match (rest.first_chunk(), bytes.last_chunk()) {
+        (Some(block), _) if !has_special(block) => 0,
+        (Some(block), _) => specials(block),
+        // What stands before falls out.
+        (None, Some(last)) if !rest.is_empty() => specials(last) >> (BLOCK - rest.len()),
+        (None, _) => specials(&padded(rest)),
+    }
+}
+
+/// The same from the block at `base` on, which has the first special bytes.
+#[inline(never)]
+fn escape_from(out: &mut Vec<u8>, bytes: &[u8], base: usize, specials: u64) {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    if let Some(simd) = Level::new().as_avx512() {
+        return simd.vectorize(
+            #[inline(always)]
+            || compress(simd, out, bytes, base),
+        );
+    }
+    copy_runs(out, bytes, base, specials);
+}
+
+/// How many bytes are expanded at once: to twice as many, which is the widest vector.
+const HALF: usize = 32;
+
+/// By vectors: between the bytes stand a backslash each, or nothing, and then the nothings are dropped.
+#[inline(always)]
+fn compress<S: Simd>(simd: S, out: &mut Vec<u8>, bytes: &[u8], mut base: usize) {
+    out.extend_from_slice(&bytes[..base]);
+    while let Some(half) = bytes[base..].first_chunk() {
+        if !compress_half(simd, out, half, u64::MAX) {
+            let rest = &bytes[base..];
+            return copy_runs(out, rest, 0, specials_at(rest, 0));
+        }
+        base += HALF;
+    }
+    let rest = &bytes[base..];
+    if rest.is_empty() {
+        return;
+    }
+    let unused = 2 * (HALF - rest.len());
+    let is_written = match bytes.last_chunk() {
+        // What was written before falls out.
+        Some(last) => compress_half(simd, out, last, u64::MAX << unused),
+        None => {
+            let mut half = [b' '; HALF];
+            half[..rest.len()].copy_from_slice(rest);
+            compress_half(simd, out, &half, u64::MAX >> unused)
+        }
+    };
+    if !is_written {
+        copy_runs(out, rest, 0, specials_at(rest, 0));
+    }
+}
+
+/// Writes those bytes for which `keep` has bits, two each. Nothing, and `false`, if one of them all has no short escape.
+#[inline(always)]
+fn compress_half<S: Simd>(simd: S, out: &mut Vec<u8>, half: &[u8; HALF], keep: u64) -> bool {
+    let splat = |byte| u8x32::splat(simd, byte);
+    let bytes = u8x32::load_array_ref(simd, half);
+    // What is below a space, and a quote, which changes places with it: nothing is left of them.
+    let low = (bytes ^ splat(b'"' ^ b' ')).saturating_sub(splat(b' '));
+    let special = low.min(bytes ^ splat(b'\\')).simd_eq(0);
+    let backslashes = special.select(splat(b'\\'), splat(0));
+    // A control becomes its letter, which is larger. All else has no letter, and stays what it is.
+    let letters = u8x32::block_splat(u8x16::load_array(simd, LETTERS));
+    let letters = letters.swizzle_dyn_within_blocks(bytes.min(splat(NO_LETTER)));
+    let letters = bytes.max(letters);
+    if letters.simd_lt(b' ').any_true() {
+        return false;
+    }
+    let (low, high) = backslashes.interleave(letters);
+    let pairs = low.combine(high);
+    let keep = pairs.simd_ne(0).to_bitmask() & keep;
+    let written = pairs.compress(mask8x64::from_bitmask(simd, keep));
+    let len = out.len() + keep.count_ones() as usize;
+    out.extend_from_slice(written.as_array());
+    out.truncate(len);
+    true
+}
+
+/// Where [`LETTERS`] has none, nor for any byte behind.
+const NO_LETTER: u8 = 15;
+
+/// The letters of the controls that have a short escape.
+const LETTERS: [u8; LANE] = {
+    let mut letters = [0; LANE];
+    let mut control = 0;
+    while control < LANE {
+        letters[control] = SHORT[control];
+        control += 1;
+    }
+    letters
+};
+
+/// By runs between the special bytes, of which the first are those of the block at `base`.
+fn copy_runs(out: &mut Vec<u8>, bytes: &[u8], mut base: usize, mut specials: u64) {
+    let mut run = 0;
+    loop {
         escape_block(out, bytes, &mut run, base, specials);
+        base += BLOCK;
+        if base >= bytes.len() {
+            break;
+        }
+        specials = specials_at(bytes, base);
     }
     out.extend_from_slice(&bytes[run..]);
 }
@@ -90,30 +202,77 @@ fn write_long_escape(out: &mut Vec<u8>, byte: u8) {
 
 #[cfg(test)]
 mod tests {
+    use fearless_simd::dispatch;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn escaped(text: &str) -> String {
-        let mut out = Vec::new();
-        escape(&mut out, text);
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        // What is there before stays.
+        let mut out = b"\"".to_vec();
+        write(&mut out);
+        out.push(b'"');
         String::from_utf8(out).unwrap()
+    }
+
+    /// Each way to write it, whatever this machine would choose.
+    fn each_way(text: &str) -> [String; 4] {
+        let bytes = text.as_bytes();
+        [
+            written(|out| escape(out, text)),
+            written(|out| copy_runs(out, bytes, 0, specials_at(bytes, 0))),
+            written(|out| dispatch!(Level::baseline(), simd => compress(simd, out, bytes, 0))),
+            written(|out| dispatch!(Level::new(), simd => compress(simd, out, bytes, 0))),
+        ]
+    }
+
+    fn assert_as_serde_json(text: &str) {
+        let expected = serde_json::to_string(text).unwrap();
+        for (way, written) in each_way(text).iter().enumerate() {
+            assert_eq!(*written, expected, "way {way}: {text:?}");
+        }
     }
 
     #[test]
     fn every_character_of_the_first_pages_is_written_as_serde_json_writes_it() {
         for c in (0..0x3000).filter_map(char::from_u32) {
-            let text = format!("ab{c}cd");
-            let expected = serde_json::to_string(&text).unwrap();
-            assert_eq!(format!("\"{}\"", escaped(&text)), expected, "{c:?}");
+            assert_as_serde_json(&format!("ab{c}cd"));
         }
+    }
+
+    #[test]
+    fn a_special_byte_is_escaped_at_every_place() {
+        for len in 0..200 {
+            for at in 0..len {
+                for special in ["\"", "\\", "\n", "\u{1}", "\u{1f}", "é"] {
+                    let mut text = "x".repeat(len);
+                    text.replace_range(at..=at, special);
+                    assert_as_serde_json(&text);
+                }
+            }
+        }
+    }
+
+    /// Texts of all lengths around those of a vector and a block, from hardly anything to escape to nothing else.
+    fn texts() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            4 => "[ -~]{0,70}",
+            1 => any::<String>(),
+            1 => "[\"\\\\]{1,70}",
+            1 => "[\t\n\r\u{8}\u{c}]{1,40}",
+            1 => "[\u{0}-\u{1f}]{1,3}",
+            1 => "[您é👋]{1,30}",
+        ];
+        proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 
     proptest! {
         #[test]
-        fn what_is_escaped_is_what_serde_json_reads(text in any::<String>()) {
-            let back: String = serde_json::from_str(&format!("\"{}\"", escaped(&text))).unwrap();
-            prop_assert_eq!(back, text);
+        fn each_way_writes_what_serde_json_writes(text in texts()) {
+            let expected = serde_json::to_string(&text).unwrap();
+            for (way, written) in each_way(&text).iter().enumerate() {
+                prop_assert_eq!(written, &expected, "way {}", way);
+            }
         }
     }
 }
