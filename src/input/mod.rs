@@ -146,7 +146,7 @@ pub trait Parse: sealed::Sealed {
     where
         Self: Sized,
     {
-        visit::visit(self, bytes, last, start, visitor)
+        visit::visit(self.block(bytes, last), bytes, start, visitor)
     }
 }
 

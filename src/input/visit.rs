@@ -1,6 +1,6 @@
 //! The loop over the records of a block, the same for all who go through a list.
 
-use super::{Invalid, Parse, Record, Records};
+use super::{Invalid, Record, Records};
 use crate::error::Error;
 use crate::message::Message;
 
@@ -49,14 +49,12 @@ pub struct Visited {
 
 /// Shows the records of a block to a visitor.
 #[inline]
-pub(super) fn visit<P: Parse, V: Visitor>(
-    parser: &mut P,
+pub(super) fn visit<R: Records, V: Visitor>(
+    mut records: R,
     bytes: &[u8],
-    last: bool,
     start: u64,
     visitor: &mut V,
 ) -> Result<Visited, V::Error> {
-    let mut records = parser.block(bytes, last);
     let mut enough = false;
     while !enough {
         let mut answer = Answer::Taken;

@@ -13,7 +13,7 @@ mod shape;
 use self::render::Renderer;
 use self::shape::{Places, Shape};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
-use super::{Fields, Invalid, Parse, Record, Records, Template, sealed};
+use super::{Fields, Invalid, Parse, Record, Records, Template, Visited, Visitor, sealed, visit};
 use crate::encode::json;
 use crate::error::{Error, RecordError};
 use crate::message::{Message, PhoneNumber, Region, Text};
@@ -75,6 +75,44 @@ impl Ndjson {
         self.renderer = Some(Box::new(renderer));
         self
     }
+
+    /// Learns the shape of a line, if it is the second in a row that has another: a line now and then is
+    /// no reason to forget what the others are like. Learning costs more than a line, so it happens only after
+    /// as many records again as there were until the last time: a list of which no two lines are alike is given up.
+    fn learn(&mut self, line: &[u8], record: u64) {
+        let Self {
+            keys,
+            shape,
+            unlike,
+            learned,
+            renderer,
+            ..
+        } = self;
+        let before = std::mem::replace(unlike, record);
+        let has_shape = match &*renderer {
+            Some(renderer) => renderer.has_shape(),
+            None => shape.is_some(),
+        };
+        if (has_shape && before + 1 != record) || record < *learned * 2 {
+            return;
+        }
+        *learned = record;
+        if !line.ends_with(b"\n") {
+            return;
+        }
+        let mut others = Vec::new();
+        if let Some(object) = optimistic::line(line, 0, keys, |other| others.push(other)) {
+            let places = Places {
+                number: object.number,
+                text: object.text,
+                others,
+            };
+            match renderer {
+                Some(renderer) => renderer.learn(line, &places),
+                None => *shape = Shape::learn(line, &places, |_| None),
+            }
+        }
+    }
 }
 
 impl Parse for Ndjson {
@@ -89,6 +127,24 @@ impl Parse for Ndjson {
             bytes,
             text: whole_lines(bytes, last),
             last,
+        }
+    }
+
+    #[inline]
+    fn visit<V: Visitor>(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        start: u64,
+        visitor: &mut V,
+    ) -> Result<Visited, V::Error> {
+        // Two loops: what a template takes is no business of those who have none.
+        let has_template = self.renderer.is_some();
+        let records = self.block(bytes, last);
+        if has_template {
+            visit::visit(Rendered(records), bytes, start, visitor)
+        } else {
+            visit::visit(records, bytes, start, visitor)
         }
     }
 }
@@ -117,7 +173,8 @@ impl<'a> NdjsonRecords<'a> {
     #[inline(always)]
     fn next_in_shape(&mut self) -> Option<Message<'a>> {
         let start = self.at();
-        let found = self.parser.shape.as_ref()?.find(self.text, start)?;
+        let shape = self.parser.shape.as_ref()?;
+        let found = shape.find(self.text, start, |_, _| {})?;
         let text = match found.text {
             Some(text) => Some(Text::from_checked_json(text).ok()?),
             None => None,
@@ -132,15 +189,35 @@ impl<'a> NdjsonRecords<'a> {
 
     #[inline(never)]
     fn next_of_any_shape(&mut self) -> Option<Record<'_>> {
-        // A template needs a line's other values, too.
-        if self.parser.renderer.is_none()
-            && let Some(message) = self.next_optimistic()
-        {
+        if self.parser.renderer.is_some() {
+            let Some((to, own, position)) = self.next_rendered() else {
+                return self.next_of_no_shape();
+            };
+            let text = own.or_else(|| self.parser.renderer.as_deref()?.text());
+            return Some(Record::Message(Message { to, text, position }));
+        }
+        if let Some(message) = self.next_optimistic() {
             return Some(Record::Message(message));
         }
+        self.next_of_no_shape()
+    }
+
+    #[inline(never)]
+    fn next_of_no_shape(&mut self) -> Option<Record<'_>> {
         let line = self.seek()?;
         let start = self.at();
         Some(take(self.parser, self.bytes, self.text, start, line))
+    }
+
+    /// What the next record is made of, and its position, if it has the shape that was learned for a template. Without
+    /// a text of its own, it has the one that was made.
+    #[inline(always)]
+    fn next_rendered(&mut self) -> Option<(PhoneNumber, Option<Text<'a>>, Position)> {
+        let start = self.at();
+        let renderer = self.parser.renderer.as_deref_mut()?;
+        let (to, own, next) = renderer.find_and_render(self.text, start)?;
+        let position = self.parser.cursor.record(next - start, 1);
+        Some((to, own, position))
     }
 
     fn next_optimistic(&mut self) -> Option<Message<'a>> {
@@ -159,40 +236,10 @@ impl<'a> NdjsonRecords<'a> {
         let position = cursor.record(object.next - start, 1);
         // A shape is one of numbers in E.164 form.
         if !is_regional {
-            self.learn(start, object.next, position.record);
+            let line = &self.bytes[start..object.next];
+            self.parser.learn(line, position.record);
         }
         Some(Message { to, text, position })
-    }
-
-    /// Learns the shape of a line, if it is the second in a row that has another: a line now and then is
-    /// no reason to forget what the others are like. Learning costs more than a line, so it happens only after
-    /// as many records again as there were until the last time: a list of which no two lines are alike is given up.
-    fn learn(&mut self, start: usize, next: usize, record: u64) {
-        let Ndjson {
-            keys,
-            shape,
-            unlike,
-            learned,
-            ..
-        } = &mut *self.parser;
-        let before = std::mem::replace(unlike, record);
-        if (shape.is_some() && before + 1 != record) || record < *learned * 2 {
-            return;
-        }
-        *learned = record;
-        let line = &self.bytes[start..next];
-        if !line.ends_with(b"\n") {
-            return;
-        }
-        let mut others = Vec::new();
-        if let Some(object) = optimistic::line(line, 0, keys, |other| others.push(other)) {
-            let places = Places {
-                number: object.number,
-                text: object.text,
-                others,
-            };
-            *shape = Shape::learn(line, &places);
-        }
     }
 
     /// Passes over what is no record; returns where the next one ends.
@@ -232,7 +279,7 @@ fn take<'r>(
         return Record::Invalid(cursor.too_long(bytes, start, line));
     }
     let position = cursor.record(line.next - start, 1);
-    let input = &bytes[start..line.end];
+    let (input, read) = (&bytes[start..line.end], &bytes[start..line.next]);
     // Not all of the block may be UTF-8, and this line all the same.
     let line = lines.get(start..line.end).map_or_else(|| alone(input), Ok);
     let parsed = line.and_then(|line| match renderer {
@@ -241,7 +288,10 @@ fn take<'r>(
     });
     match parsed {
         Ok((to, own)) => {
-            let text = own.or_else(|| renderer.as_deref()?.text());
+            if parser.renderer.is_some() {
+                parser.learn(read, position.record);
+            }
+            let text = own.or_else(|| parser.renderer.as_deref()?.text());
             Record::Message(Message { to, text, position })
         }
         Err(fault) => Record::Invalid(refuse(input, fault, position)),
@@ -269,6 +319,30 @@ impl Records for NdjsonRecords<'_> {
 }
 
 impl sealed::Sealed for NdjsonRecords<'_> {}
+
+/// The records of a block that is parsed with a template.
+struct Rendered<'a>(NdjsonRecords<'a>);
+
+impl Records for Rendered<'_> {
+    #[inline]
+    fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
+        Ok(self.0.next_of_no_shape())
+    }
+
+    #[inline(always)]
+    fn next_common(&mut self) -> Option<Message<'_>> {
+        let (to, own, position) = self.0.next_rendered()?;
+        let text = own.or_else(|| self.0.parser.renderer.as_deref()?.text());
+        Some(Message { to, text, position })
+    }
+
+    #[inline]
+    fn consumed(&self) -> usize {
+        self.0.consumed()
+    }
+}
+
+impl sealed::Sealed for Rendered<'_> {}
 
 #[cold]
 fn alone(line: &[u8]) -> Result<&str, Fault> {

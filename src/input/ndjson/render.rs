@@ -5,11 +5,12 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::shape::{Places, Shape};
 use super::{Fault, Keys, Parts, general, optimistic};
 use crate::encode::json;
 use crate::error::{JsonError, RecordError};
 use crate::input::template::{Rendering, Template};
-use crate::message::{self, Text};
+use crate::message::{self, PhoneNumber, Text};
 
 /// A template, and memory to fill it in.
 #[derive(Debug, Clone)]
@@ -23,6 +24,10 @@ pub(super) struct Renderer {
     places: Box<[usize]>,
     /// For each name, where in the line its value is, if it is there.
     values: Box<[Option<Span>]>,
+    /// How lines are written, if that has been learned.
+    shape: Option<Shape>,
+    /// For each name, where in a line of this shape its value is; an empty span for those that have none.
+    spans: Box<[Span]>,
 }
 
 /// Where something begins and ends.
@@ -42,6 +47,8 @@ impl Renderer {
         Self {
             places,
             values: vec![None; names.len()].into(),
+            shape: None,
+            spans: vec![(0, 0); names.len()].into(),
             takes_text: names.iter().any(|name| **name == *text),
             names: names.into(),
             rendering: Rendering::new(template),
@@ -63,6 +70,79 @@ impl Renderer {
             self.render(line)?;
         }
         Ok((to, own))
+    }
+
+    /// Whether a shape has been learned.
+    pub(super) const fn has_shape(&self) -> bool {
+        self.shape.is_some()
+    }
+
+    /// Learns the shape of a line, with its line end, in which the places are.
+    pub(super) fn learn(&mut self, line: &[u8], places: &Places) {
+        self.shape = None;
+        let content = str::from_utf8(line.trim_ascii_end());
+        let number = PhoneNumber::from_bytes(&line[places.number.clone()]);
+        let (Ok(content), Ok(_)) = (content, number) else {
+            return;
+        };
+        if self.find(content).is_err() {
+            return;
+        }
+        let is_text = |from| matches!(&places.text, Some(text) if text.start == from + 1);
+        let may_differ = |from| is_text(from) || places.others.iter().any(|it| it.start == from);
+        let is_known = |&(from, _): &Span| may_differ(from) || content[from..].starts_with("null");
+        // What is left is the number, which is not looked for in a shape.
+        if !self.values.iter().flatten().all(is_known) {
+            return;
+        }
+        self.spans.fill((0, 0));
+        let values = &self.values;
+        let name = |from| {
+            let mut values = values.iter();
+            values.position(|value| value.is_some_and(|(start, _)| start == from))
+        };
+        self.shape = Shape::learn(line, places, name);
+    }
+
+    /// Makes the text of the line that begins at `start`, if it has the shape that was learned and no text of its own.
+    /// Returns the line's number, its own text, and where the next line begins.
+    #[inline(always)]
+    pub(super) fn find_and_render<'a>(
+        &mut self,
+        lines: &'a str,
+        start: usize,
+    ) -> Option<(PhoneNumber, Option<Text<'a>>, usize)> {
+        let Self {
+            shape,
+            spans,
+            places,
+            rendering,
+            takes_text,
+            ..
+        } = self;
+        let found = shape.as_ref()?.find(lines, start, |name, value| {
+            spans[name] = (value.start, value.end);
+        })?;
+        let own = found.text.filter(|own| !*takes_text && !own.is_empty());
+        if let Some(own) = own {
+            let own = Text::from_checked_json(own).ok()?;
+            return Some((found.to, Some(own), found.next));
+        }
+        // What is wrong with a line is found out again, with its place.
+        let made = rendering.render(|place, field, text| {
+            let start = text.len();
+            let (from, to) = spans[places[place]];
+            let value = lines.get(from..to).ok_or(())?;
+            match value.as_bytes().first() {
+                Some(b'"') => text.push_str(&value[1..value.len() - 1]),
+                None | Some(b'n') => {}
+                Some(_) => text.push_str(value),
+            }
+            field.finish(text, start).map_err(|_| ())
+        });
+        made.ok()?;
+        rendering.text().ok()?;
+        Some((found.to, None, found.next))
     }
 
     fn quick_parts<'a>(&self, line: &'a str, keys: &Keys) -> Option<Parts<'a>> {

@@ -38,6 +38,8 @@ struct Part {
     /// Where in it the number begins, if it is here.
     number: Option<usize>,
     then: Then,
+    /// For which of a template's names the value that follows stands.
+    name: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +75,12 @@ pub(super) struct Found<'a> {
 
 impl Shape {
     /// Learns the shape of a line, with its line end, in which the places are. `None` if it is too large.
-    pub(super) fn learn(line: &[u8], places: &Places) -> Option<Self> {
+    /// `name` tells which of a template's names has the value that begins there, if one has.
+    pub(super) fn learn(
+        line: &[u8],
+        places: &Places,
+        name: impl Fn(usize) -> Option<usize>,
+    ) -> Option<Self> {
         let text = places.text.iter().map(|text| (text, Then::Text));
         let others = places.others.iter().map(|other| (other, Then::Value));
         let mut values: Vec<_> = text.chain(others).collect();
@@ -83,12 +90,12 @@ impl Shape {
         let mut parts = Vec::new();
         let mut start = 0;
         for (value, then) in values.into_iter().chain([(&end, Then::End)]) {
-            parts.push(Part::learn(
-                &line[..value.start],
-                start,
-                &places.number,
-                then,
-            ));
+            // A text begins behind its quote.
+            let begin = value.start - usize::from(then == Then::Text);
+            parts.push(Part {
+                name: name(begin),
+                ..Part::learn(&line[..value.start], start, &places.number, then)
+            });
             start = value.end;
         }
         let len: usize = parts.iter().map(|part| part.len).sum();
@@ -99,9 +106,14 @@ impl Shape {
     }
 
     /// The message in the line that begins at `start`, if it has this shape. In the last bytes of `lines`
-    /// none may be found.
+    /// none may be found. The places of a template's values are handed to `value`, each with its name's.
     #[inline(always)]
-    pub(super) fn find<'a>(&self, lines: &'a str, start: usize) -> Option<Found<'a>> {
+    pub(super) fn find<'a>(
+        &self,
+        lines: &'a str,
+        start: usize,
+        mut value: impl FnMut(usize, Range<usize>),
+    ) -> Option<Found<'a>> {
         let bytes = lines.as_bytes();
         let (mut number, mut text) = (start, None);
         let mut at = start;
@@ -115,14 +127,21 @@ impl Shape {
                 number = at + offset;
             }
             at += part.len;
-            match part.then {
+            let from = at;
+            let whole = match part.then {
                 Then::Text => {
-                    let end = json::scan_string(bytes, at).ok()??;
-                    text = Some(lines.get(at..end)?);
-                    at = end;
+                    at = json::scan_string(bytes, from).ok()??;
+                    text = Some(lines.get(from..at)?);
+                    from - 1..at + 1
                 }
-                Then::Value => at = optimistic::simple_value(bytes, at)?,
+                Then::Value => {
+                    at = optimistic::simple_value(bytes, from)?;
+                    from..at
+                }
                 Then::End => break,
+            };
+            if let Some(name) = part.name {
+                value(name, whole);
             }
         }
         // With its line end counted in, a record of the greatest length is not found here either.
@@ -149,6 +168,7 @@ impl Part {
             len: line.len() - start,
             number: is_here.then(|| number.start - start),
             then,
+            name: None,
         }
     }
 
