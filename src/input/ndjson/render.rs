@@ -9,7 +9,7 @@ use super::shape::{Places, Shape};
 use super::{Fault, Keys, Parts, general, optimistic};
 use crate::encode::json;
 use crate::error::{JsonError, RecordError};
-use crate::input::template::{Rendering, Template};
+use crate::input::template::{Rendering, Template, append};
 use crate::message::{self, PhoneNumber, Text};
 
 /// A template, and memory to fill it in.
@@ -132,11 +132,10 @@ impl Renderer {
         let made = rendering.render(|place, field, text| {
             let start = text.len();
             let (from, to) = spans[places[place]];
-            let value = lines.get(from..to).ok_or(())?;
-            match value.as_bytes().first() {
-                Some(b'"') => text.push_str(&value[1..value.len() - 1]),
+            match lines.as_bytes()[from..to].first() {
+                Some(b'"') => append(text, lines, from + 1, to - 1),
                 None | Some(b'n') => {}
-                Some(_) => text.push_str(value),
+                Some(_) => append(text, lines, from, to),
             }
             field.finish(text, start).map_err(|_| ())
         });
@@ -199,6 +198,7 @@ impl Renderer {
     }
 
     /// The text that was made last.
+    #[inline]
     pub(super) fn text(&self) -> Option<Text<'_>> {
         self.rendering.text().ok()
     }
