@@ -1,10 +1,11 @@
 //! Texts made of a template, for CSV and NDJSON: the same on every path, and never without what stands
-//! in the template.
+//! in the template. A line of NDJSON means what it means alone, whatever was learned from those before it.
 
-use batchcast::input::{Format, Template};
+use batchcast::Position;
+use batchcast::input::{Fields, Format, Template};
 
-use crate::list::with_template;
-use crate::paths::Fact;
+use crate::list::{Line, lines, with_template};
+use crate::paths::{Fact, List};
 
 /// Checks a list of the format that the first byte stands for.
 pub fn check(bytes: &[u8]) {
@@ -17,7 +18,16 @@ pub fn check(bytes: &[u8]) {
         let list = [b"to,name,x\n", list].concat();
         with_template(Format::Csv, &list, Some(&template))
     } else {
-        with_template(Format::Ndjson, list, Some(&template))
+        let facts = with_template(Format::Ndjson, list, Some(&template));
+        let lines = lines(list);
+        let found = lines
+            .iter()
+            .filter(|line| line.is_too_long() || !line.is_blank());
+        for (fact, line) in facts.records.iter().zip(found) {
+            let position = fact.position();
+            assert_eq!(*fact, alone(*line, position, &template));
+        }
+        facts
     };
     for fact in &facts.records {
         let Fact::Message { text, .. } = fact else {
@@ -34,4 +44,26 @@ pub fn check(bytes: &[u8]) {
             );
         }
     }
+}
+
+/// What a parser that has seen no other makes of a line, as if it had found it at a record's position.
+fn alone(line: Line<'_>, found: Position, template: &Template) -> Fact {
+    // Behind an empty line, so that nothing is taken for a byte order mark.
+    let bytes = [b"\n", line.content].concat();
+    let list = List {
+        format: Format::Ndjson,
+        fields: &Fields::default(),
+        template: Some(template),
+        bytes: &bytes,
+    };
+    let mut fact = list.at_once().records.remove(0);
+    let (Fact::Message { position, .. } | Fact::Invalid { position, .. }) = &mut fact;
+    let byte = position.byte - 1 + line.byte;
+    let (alone, here) = (*position, Position { byte, ..found });
+    *position = here;
+    if let Fact::Invalid { error, .. } = &mut fact {
+        // It names the place.
+        *error = error.replacen(&alone.to_string(), &here.to_string(), 1);
+    }
+    fact
 }
