@@ -11,9 +11,9 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use batchcast::encode::{Limits, Push, Splitter};
-use batchcast::input::{Csv, Fields, Lines, Ndjson, Parse, Record, Records};
+use batchcast::input::{Answer, Csv, Fields, Invalid, Lines, Ndjson, Parse, Visitor};
 use batchcast::screen::{NumberSet, Screen, Verdict};
-use batchcast::{Envelope, Message, PhoneNumber};
+use batchcast::{Envelope, Error, Message, PhoneNumber};
 use common::{ASCII, BLOCK, NAMES, consume};
 
 const RECORDS: u64 = 1_000_000;
@@ -162,45 +162,57 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// As the sender does it. Says how many were passed over.
 fn encode<P: Parse>(mut parser: P, input: &[u8], envelope: &Envelope, screen: &mut Screen) -> u64 {
-    let mut splitter = Splitter::new(envelope, Limits::default()).unwrap();
-    let hand_on = |pushed| match pushed {
+    let splitter = Splitter::new(envelope, Limits::default()).unwrap();
+    let mut screened = Screened { screen, splitter };
+    let mut at = 0;
+    while at < input.len() {
+        let end = input.len().min(at + BLOCK);
+        let visited = parser.visit(
+            &input[at..end],
+            end == input.len(),
+            at as u64,
+            &mut screened,
+        );
+        at += visited.unwrap().consumed;
+    }
+    let Screened { screen, splitter } = screened;
+    let closed = splitter.finish().unwrap();
+    hand_on(Push::Batch(closed));
+    screen.passed_over().total()
+}
+
+fn hand_on(pushed: Push) {
+    match pushed {
         Push::Buffered => {}
         Push::Chunk(chunk) => consume(chunk),
         Push::Batch(closed) => {
             consume(closed.rest);
             consume(closed.tail);
         }
-    };
-    let mut at = 0;
-    while at < input.len() {
-        let end = input.len().min(at + BLOCK);
-        let mut records = parser.block(&input[at..end], end == input.len());
-        loop {
-            while let Some(message) = records.next_common() {
-                if screen.admit(&message) == Verdict::Admitted {
-                    match splitter.push(&message).unwrap() {
-                        Push::Buffered => {}
-                        pushed => hand_on(pushed),
-                    }
-                }
-            }
-            match records.next().unwrap() {
-                Some(Record::Message(message)) => hand_on(seldom(screen, &mut splitter, &message)),
-                Some(other) => panic!("{other:?}"),
-                None => break,
-            }
-        }
-        at += records.consumed();
     }
-    let closed = splitter.finish().unwrap();
-    hand_on(Push::Batch(closed));
-    screen.passed_over().total()
 }
 
-#[inline(never)]
-fn seldom(screen: &mut Screen, splitter: &mut Splitter, message: &Message<'_>) -> Push {
-    match screen.admit(message) {
-        Verdict::Admitted => splitter.push(message).unwrap(),
-        Verdict::PassedOver(_) => Push::Buffered,
+/// What is passed over is not encoded.
+struct Screened<'s> {
+    screen: &'s mut Screen,
+    splitter: Splitter,
+}
+
+impl Visitor for Screened<'_> {
+    type Error = Error;
+
+    #[inline(always)]
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Error> {
+        if self.screen.admit(message) == Verdict::Admitted {
+            match self.splitter.push(message)? {
+                Push::Buffered => {}
+                pushed => hand_on(pushed),
+            }
+        }
+        Ok(Answer::Taken)
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Error> {
+        Err(invalid.error)
     }
 }
