@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 
 use batchcast::encode::{Limits, Push, Splitter};
 use batchcast::input::{
-    Block, Blocks, Csv, Fields, Lines, Ndjson, Parse, Record, Records, Template,
+    Answer, Block, Blocks, Csv, Fields, Invalid, Lines, Ndjson, Parse, Record, Records, Template,
+    Visitor,
 };
-use batchcast::{Envelope, Message, PhoneNumber, Text};
+use batchcast::{Envelope, Error, Message, PhoneNumber, Text};
 
 const SENDER: &str = "+16505550100";
 const RECORDS: usize = 2_000;
@@ -41,8 +42,8 @@ fn list(header: &str, records: usize, record: impl Fn(&str) -> String) -> String
 /// How records are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    CommonFirst,
-    OfAnyShape,
+    Visit,
+    Next,
 }
 
 /// What a list took.
@@ -51,6 +52,36 @@ struct Taken {
     allocations: u64,
     chunks: u64,
     messages: u64,
+}
+
+/// Takes messages into a splitter.
+struct Taking<'t> {
+    splitter: &'t mut Splitter,
+    messages: &'t mut u64,
+    chunks: &'t mut u64,
+}
+
+impl Taking<'_> {
+    fn push(&mut self, message: &Message<'_>) {
+        *self.messages += 1;
+        match self.splitter.push(message).unwrap() {
+            Push::Buffered => {}
+            Push::Chunk(_) | Push::Batch(_) => *self.chunks += 1,
+        }
+    }
+}
+
+impl Visitor for Taking<'_> {
+    type Error = Error;
+
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Error> {
+        self.push(message);
+        Ok(Answer::Taken)
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Error> {
+        Err(invalid.error)
+    }
 }
 
 /// Takes a list through blocks, a parser and a splitter, as sending does.
@@ -63,30 +94,31 @@ fn take<P: Parse>(mut parser: P, list: &[u8], way: Way) -> Taken {
         let mut blocks = Blocks::new(list);
         let (mut block, mut spare) = (Block::new(BLOCK_BYTES), Block::new(BLOCK_BYTES));
         blocks.fill(&mut block).unwrap();
+        let mut start = 0;
         loop {
-            let mut records = parser.block(block.bytes(), block.last());
-            let mut push = |message: Message<'_>| {
-                messages += 1;
-                match splitter.push(&message).unwrap() {
-                    Push::Buffered => {}
-                    Push::Chunk(_) | Push::Batch(_) => chunks += 1,
+            let mut taking = Taking {
+                splitter: &mut splitter,
+                messages: &mut messages,
+                chunks: &mut chunks,
+            };
+            let consumed = match way {
+                Way::Visit => {
+                    let (bytes, last) = (block.bytes(), block.last());
+                    let visited = parser.visit(bytes, last, start, &mut taking);
+                    visited.unwrap().consumed
+                }
+                Way::Next => {
+                    let mut records = parser.block(block.bytes(), block.last());
+                    while let Some(record) = records.next().unwrap() {
+                        match record {
+                            Record::Message(message) => taking.push(&message),
+                            record => panic!("{record:?}"),
+                        }
+                    }
+                    records.consumed()
                 }
             };
-            loop {
-                if way == Way::CommonFirst
-                    && let Some(message) = records.next_common()
-                {
-                    push(message);
-                    continue;
-                }
-                match records.next().unwrap() {
-                    Some(Record::Message(message)) => push(message),
-                    Some(record) => panic!("{record:?}"),
-                    None => break,
-                }
-            }
-            let consumed = records.consumed();
-            drop(records);
+            start += consumed as u64;
             if block.last() {
                 break;
             }
@@ -105,7 +137,7 @@ fn take<P: Parse>(mut parser: P, list: &[u8], way: Way) -> Taken {
 
 #[track_caller]
 fn check<P: Parse>(parser: impl Fn() -> P, header: &str, record: impl Fn(&str) -> String) {
-    for way in [Way::CommonFirst, Way::OfAnyShape] {
+    for way in [Way::Visit, Way::Next] {
         let [one, two] = [1, 2].map(|times| {
             let records = times * RECORDS;
             let list = list(header, records, &record);

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use batchcast::encode::{Limits, Push, Splitter};
-use batchcast::input::{Answer, Invalid, Parse, Record, Records, Template, Visitor};
+use batchcast::input::{Answer, Invalid, Parse, Template, Visitor};
 use batchcast::{Envelope, Error, Message, PhoneNumber, Text};
 use bytes::Bytes;
 
@@ -101,24 +101,26 @@ pub(crate) fn envelope(text: Option<&str>) -> Envelope {
 
 /// Parses `input` block by block, as the sending part does, and counts the messages.
 pub(crate) fn parse<P: Parse>(mut parser: P, input: &[u8]) -> u64 {
-    let mut messages = 0;
-    each_block(&mut parser, input, |records| {
-        loop {
-            while let Some(message) = records.next_common() {
-                black_box(message);
-                messages += 1;
-            }
-            match records.next().unwrap() {
-                Some(Record::Message(message)) => {
-                    black_box(message);
-                    messages += 1;
-                }
-                Some(other) => panic!("{other:?}"),
-                None => break,
-            }
-        }
-    });
-    messages
+    let mut messages = Messages(0);
+    each_block(&mut parser, input, &mut messages);
+    messages.0
+}
+
+struct Messages(u64);
+
+impl Visitor for Messages {
+    type Error = Error;
+
+    #[inline(always)]
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Error> {
+        black_box(message);
+        self.0 += 1;
+        Ok(Answer::Taken)
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Error> {
+        Err(invalid.error)
+    }
 }
 
 /// Parses and encodes `input`, as the sending part does, and hands the bodies on.
@@ -139,12 +141,7 @@ pub(crate) fn encode<P: Parse>(
             }
         },
     };
-    let mut at = 0;
-    while at < input.len() {
-        let end = input.len().min(at + BLOCK);
-        let visited = parser.visit(&input[at..end], end == input.len(), at as u64, &mut bodies);
-        at += visited.unwrap().consumed;
-    }
+    each_block(&mut parser, input, &mut bodies);
     let closed = bodies.splitter.finish().unwrap();
     (bodies.hand_on)(Push::Batch(closed));
 }
@@ -183,12 +180,11 @@ pub(crate) fn collected(run: impl FnOnce(&mut dyn FnMut(Bytes))) -> Vec<u8> {
     all
 }
 
-fn each_block<P: Parse>(parser: &mut P, input: &[u8], mut each: impl FnMut(&mut P::Records<'_>)) {
+fn each_block<P: Parse>(parser: &mut P, input: &[u8], visitor: &mut impl Visitor<Error = Error>) {
     let mut at = 0;
     while at < input.len() {
         let end = input.len().min(at + BLOCK);
-        let mut records = parser.block(&input[at..end], end == input.len());
-        each(&mut records);
-        at += records.consumed();
+        let visited = parser.visit(&input[at..end], end == input.len(), at as u64, visitor);
+        at += visited.unwrap().consumed;
     }
 }

@@ -5,9 +5,9 @@
 //! no branch that could be guessed wrong. Elsewhere what stands between two such bytes is copied in one run.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Level, mask8x64, u8x16, u8x32};
+use fearless_simd::{Level, dispatch, mask8x64, u8x16, u8x32};
 
-use super::json::{BLOCK, LANE, has_special, padded, specials};
+use super::json::{self, BLOCK, padded};
 
 /// Writes `text` as the content of a JSON string, without the quotes around it.
 ///
@@ -38,12 +38,20 @@ pub fn escape(out: &mut Vec<u8>, text: &str) {
 fn specials_at(bytes: &[u8], base: usize) -> u64 {
     let rest = &bytes[base..];
     match (rest.first_chunk(), bytes.last_chunk()) {
-        (Some(block), _) if !has_special(block) => 0,
+        (Some(block), _) if !dispatch!(Level::baseline(), simd => json::has_special(simd, block)) => {
+            0
+        }
         (Some(block), _) => specials(block),
         // What stands before falls out.
         (None, Some(last)) if !rest.is_empty() => specials(last) >> (BLOCK - rest.len()),
         (None, _) => specials(&padded(rest)),
     }
+}
+
+/// A bit for each special byte. By the vectors that every machine has: to choose others for each text takes longer than they save.
+#[inline]
+fn specials(block: &[u8; BLOCK]) -> u64 {
+    dispatch!(Level::baseline(), simd => json::specials(simd, block))
 }
 
 /// The same from the block at `base` on, which has the first special bytes.
@@ -59,6 +67,8 @@ fn escape_from(out: &mut Vec<u8>, bytes: &[u8], base: usize, specials: u64) {
     copy_runs(out, bytes, base, specials);
 }
 
+/// The width of the vectors that every machine has.
+const LANE: usize = 16;
 /// How many bytes are expanded at once: to twice as many, which is the widest vector.
 const HALF: usize = 32;
 
@@ -202,7 +212,6 @@ fn write_long_escape(out: &mut Vec<u8>, byte: u8) {
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::dispatch;
     use proptest::prelude::*;
 
     use super::*;

@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, mask8x64, u8x64};
 
 pub use super::escape::escape;
 
@@ -32,18 +33,27 @@ pub fn check_string(content: &str) -> Result<(), StringError> {
 /// If what stands before is not the content of a JSON string.
 #[inline]
 pub(crate) fn scan_string(bytes: &[u8], start: usize) -> Result<Option<usize>, StringError> {
+    dispatch!(Level::baseline(), simd => scan_string_with(simd, bytes, start))
+}
+
+/// The same in a loop that is compiled for the vectors of the machine.
+///
+/// # Errors
+/// As [`scan_string`].
+#[inline(always)]
+pub(crate) fn scan_string_with<S: Simd>(
+    simd: S,
+    bytes: &[u8],
+    start: usize,
+) -> Result<Option<usize>, StringError> {
     // A whole block at a time, whatever is found in it: to begin anew behind each escape would take as long.
     let mut base = start;
     'blocks: loop {
         let rest = bytes.get(base..).unwrap_or_default();
         let mut specials = match rest.first_chunk() {
-            Some(block) if !has_special(block) => {
-                base += BLOCK;
-                continue;
-            }
-            Some(block) => specials(block),
+            Some(block) => specials(simd, block),
             None if rest.is_empty() => return Ok(None),
-            None => specials(&padded(rest)),
+            None => specials(simd, &padded(rest)),
         };
         while specials != 0 {
             let place = specials.trailing_zeros() as usize;
@@ -198,36 +208,28 @@ pub(crate) fn utf16_len_of_escaped(content: &str) -> usize {
     units
 }
 
-/// The width of a vector.
-pub(super) const LANE: usize = 16;
 /// How many bytes are looked at together: a bit of a word for each.
-pub(super) const BLOCK: usize = 4 * LANE;
+pub(super) const BLOCK: usize = 64;
 
-/// Whether a byte of the block cannot stand for itself in a JSON string: one branch for four vectors.
-#[inline]
-pub(super) fn has_special(block: &[u8; BLOCK]) -> bool {
-    let [a, b, c, d] = nearness(block);
-    a.min(b).min(c.min(d)).simd_eq(u8x16::ZERO).any()
+/// Whether a byte of the block cannot stand for itself in a JSON string: one branch, whatever the vectors are.
+#[inline(always)]
+pub(super) fn has_special<S: Simd>(simd: S, block: &[u8; BLOCK]) -> bool {
+    mark(simd, block).any_true()
 }
 
 /// A bit for each byte that cannot stand for itself in a JSON string, the lowest for the first.
-#[inline]
-pub(super) fn specials(block: &[u8; BLOCK]) -> u64 {
-    let [a, b, c, d] =
-        nearness(block).map(|lane| u64::from(lane.simd_eq(u8x16::ZERO).to_bitmask()));
-    a | b << LANE | c << (2 * LANE) | d << (3 * LANE)
+#[inline(always)]
+pub(super) fn specials<S: Simd>(simd: S, block: &[u8; BLOCK]) -> u64 {
+    mark(simd, block).to_bitmask()
 }
 
-/// How far each byte is from being special: 0 for those that are.
-#[inline]
-fn nearness(block: &[u8; BLOCK]) -> [u8x16; 4] {
-    let (lanes, _) = block.as_chunks();
-    [0, 1, 2, 3].map(|lane: usize| {
-        let lane = u8x16::new(lanes[lane]);
-        // What is below a space, and a quote, which changes places with it: nothing is left of them.
-        let low = (lane ^ u8x16::splat(b'"' ^ b' ')).saturating_sub(u8x16::splat(b' '));
-        low.min(lane ^ u8x16::splat(b'\\'))
-    })
+#[inline(always)]
+fn mark<S: Simd>(simd: S, block: &[u8; BLOCK]) -> mask8x64<S> {
+    let bytes = u8x64::load_array_ref(simd, block);
+    // What is below a space, and a quote, which changes places with it.
+    let low = bytes ^ u8x64::splat(simd, b'"' ^ b' ');
+    let is_low = low.min(u8x64::splat(simd, b' ')).simd_eq(low);
+    is_low | bytes.simd_eq(u8x64::splat(simd, b'\\'))
 }
 
 /// Fewer bytes than a block, with what stands for itself behind them.
@@ -238,11 +240,34 @@ pub(super) fn padded(rest: &[u8]) -> [u8; BLOCK] {
     block
 }
 
+/// The kinds of vectors that this machine has.
+#[cfg(test)]
+pub(crate) fn levels() -> Vec<Level> {
+    let best = Level::new();
+    let mut levels = vec![Level::baseline(), best];
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        levels.extend(best.as_sse4_2().map(Level::Sse4_2));
+        levels.extend(best.as_avx2().map(Level::Avx2));
+    }
+    levels
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// By the vectors of every kind that this machine has.
+    fn scan_string(bytes: &[u8], start: usize) -> Result<Option<usize>, StringError> {
+        let expected = super::scan_string(bytes, start);
+        for level in levels() {
+            let scanned = dispatch!(level, simd => scan_string_with(simd, bytes, start));
+            assert_eq!(scanned, expected, "{level:?}");
+        }
+        expected
+    }
 
     #[test]
     fn a_special_byte_is_found_at_every_place() {

@@ -1,9 +1,14 @@
+use fearless_simd::Simd;
+
 use super::cursor::{Cursor, Line, is_blank};
-use super::pattern::{BLOCK, Pattern};
+use super::pattern::Pattern;
 use super::{Invalid, MAX_RECORD_BYTES, Parse, Record, Records, sealed};
 use crate::error::{Error, RecordError};
 use crate::message::{self, Message, PhoneNumber, PhoneNumberError, Region};
 use crate::position::Position;
+
+/// How many bytes are compared with what the line before was like.
+const BLOCK: usize = 16;
 
 /// A list with a phone number a line.
 ///
@@ -49,7 +54,7 @@ impl Lines {
 /// What the line before was like: the next one mostly is too.
 #[derive(Debug, Clone)]
 struct Like {
-    pattern: Pattern,
+    pattern: Pattern<BLOCK>,
     /// Of the whole line, its end included.
     len: usize,
     /// Of its number.
@@ -173,25 +178,25 @@ impl Records for LineRecords<'_> {
         Ok(self.next_of_any_shape())
     }
 
-    #[inline(always)]
-    fn next_common(&mut self) -> Option<Message<'_>> {
-        // No search for the line end, no check of UTF-8: a number's own check lets nothing else through.
-        let block = self.bytes[self.at()..].first_chunk()?;
-        let Like { pattern, len, mask } = &self.parser.like;
-        if !pattern.fits(block) {
-            return None;
-        }
-        let to = PhoneNumber::from_compared(block, *mask);
-        Some(self.message(to, *len))
-    }
-
     #[inline]
     fn consumed(&self) -> usize {
         self.at()
     }
 }
 
-impl sealed::Sealed for LineRecords<'_> {}
+impl sealed::Common for LineRecords<'_> {
+    #[inline(always)]
+    fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
+        // No search for the line end, no check of UTF-8: a number's own check lets nothing else through.
+        let block = self.bytes[self.at()..].first_chunk()?;
+        let Like { pattern, len, mask } = &self.parser.like;
+        if !pattern.fits(simd, block) {
+            return None;
+        }
+        let to = PhoneNumber::from_compared(block, *mask);
+        Some(self.message(to, *len))
+    }
+}
 
 /// The length of the line end that `rest` begins with.
 #[inline]

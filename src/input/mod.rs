@@ -152,40 +152,12 @@ pub trait Parse: sealed::Sealed {
 
 /// The records of a block, lent one after the other. It may be dropped before its end: what it has not
 /// [consumed](Self::consumed) belongs to the next block.
-pub trait Records: sealed::Sealed {
+pub trait Records: sealed::Common {
     /// The next record; `None` if there is no further whole one in this block.
     ///
     /// # Errors
     /// Only for what spoils the whole input: [`ErrorKind::Header`](crate::ErrorKind::Header).
     fn next(&mut self) -> Result<Option<Record<'_>>, Error>;
-
-    /// The next record, if it is a message in the shape that exporters commonly give it. `None` says
-    /// nothing about it: ask [`next`](Self::next), which returns all there are, these included.
-    ///
-    /// A loop that asks here first need not look at what else a record may be, and can have the message in
-    /// registers. That is worth as much time as it takes to parse a phone number. [`Parse::visit`] is such a loop.
-    ///
-    /// ```
-    /// use batchcast::input::{Lines, Parse, Records};
-    ///
-    /// let mut parser = Lines::new();
-    /// let mut records = parser.block(b"+14155550100\n+14155550101\nBob\n", true);
-    /// let mut messages = 0;
-    /// loop {
-    ///     while let Some(message) = records.next_common() {
-    ///         messages += 1;
-    ///     }
-    ///     match records.next()? {
-    ///         Some(record) => messages += usize::from(!matches!(record, batchcast::input::Record::Invalid(_))),
-    ///         None => break,
-    ///     }
-    /// }
-    /// assert_eq!(messages, 2);
-    /// # Ok::<(), batchcast::Error>(())
-    /// ```
-    fn next_common(&mut self) -> Option<Message<'_>> {
-        None
-    }
 
     /// How many bytes of the block are done with.
     fn consumed(&self) -> usize;
@@ -217,5 +189,20 @@ impl fmt::Debug for Invalid<'_> {
 }
 
 mod sealed {
+    use fearless_simd::Simd;
+
+    use crate::message::Message;
+
     pub trait Sealed {}
+
+    /// What the loop of [`Parse::visit`](super::Parse::visit) asks the records of a block for first.
+    pub trait Common {
+        /// The next record, if it is a message in the shape that exporters commonly give it. `None` says nothing about
+        /// it: ask [`next`](super::Records::next), which returns all there are, these included.
+        ///
+        /// A loop that asks here need not look at what else a record may be, and can have the message in registers. That
+        /// is worth as much time as it takes to parse a phone number. It is compiled once for each kind of vectors
+        /// that machines have, of which `simd` is one.
+        fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>>;
+    }
 }

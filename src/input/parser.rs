@@ -1,9 +1,12 @@
+use fearless_simd::Simd;
+
 use super::csv::Extent;
 use super::{
     Csv, CsvRecords, Fields, Format, LineRecords, Lines, Ndjson, NdjsonRecords, Parse, Record,
     Records, Template, TemplateError, TemplateFault, Visited, Visitor, sealed,
 };
 use crate::error::Error;
+use crate::message::Message;
 
 /// A parser of any format.
 ///
@@ -139,4 +142,9 @@ impl Records for ParserRecords<'_> {
     }
 }
 
-impl sealed::Sealed for ParserRecords<'_> {}
+/// [`visit`](Parse::visit) asks the records of each format itself.
+impl sealed::Common for ParserRecords<'_> {
+    fn next_common<S: Simd>(&mut self, _: S) -> Option<Message<'_>> {
+        None
+    }
+}

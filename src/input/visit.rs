@@ -1,5 +1,7 @@
 //! The loop over the records of a block, the same for all who go through a list.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use super::{Invalid, Record, Records};
 use crate::error::Error;
 use crate::message::Message;
@@ -55,11 +57,23 @@ pub(super) fn visit<R: Records, V: Visitor>(
     start: u64,
     visitor: &mut V,
 ) -> Result<Visited, V::Error> {
+    // Once a block: the whole loop is compiled for each kind of vectors that machines have, and all that is inlined into it.
+    dispatch!(Level::new(), simd => visit_with(simd, &mut records, bytes, start, visitor))
+}
+
+#[inline(always)]
+fn visit_with<S: Simd, R: Records, V: Visitor>(
+    simd: S,
+    records: &mut R,
+    bytes: &[u8],
+    start: u64,
+    visitor: &mut V,
+) -> Result<Visited, V::Error> {
     let mut enough = false;
     while !enough {
         let mut answer = Answer::Taken;
         // A loop of its own: it need not look at what else a record may be.
-        while let Some(message) = records.next_common() {
+        while let Some(message) = records.next_common(simd) {
             answer = visitor.message(&message)?;
             if !matches!(answer, Answer::Taken) {
                 break;

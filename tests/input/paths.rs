@@ -3,7 +3,8 @@
 use std::io::{self, Read};
 
 use batchcast::input::{
-    Fields, Format, MAX_REST, MAX_SHOWN, Parse, Parser, Reader, Record, Records, Template,
+    Answer, Fields, Format, Invalid, MAX_REST, MAX_SHOWN, Parse, Parser, Reader, Record, Records,
+    Template, Visitor,
 };
 use batchcast::{Error, Message, Position};
 
@@ -97,18 +98,19 @@ impl List<'_> {
         let mut facts = Facts::default();
         let mut parser = self.parser();
         let mut records = parser.block(self.bytes, true);
-        if facts.take(&mut records, usize::MAX, false) {
+        if facts.take(&mut records) {
             assert_eq!(records.consumed(), self.bytes.len());
         }
         facts
     }
 
-    /// The input in blocks that bring so many new bytes each, then as one. Of each block only so many
-    /// records are taken at a time, those of the common shapes as such.
+    /// The input in blocks that bring so many new bytes each, then as one, shown to a visitor who has enough of each
+    /// after so many messages.
     pub(crate) fn in_blocks(&self, sizes: &[usize], at_a_time: usize) -> Facts {
         let mut facts = Facts::default();
         let mut parser = self.parser();
         let mut bytes = Vec::new();
+        let mut start = 0;
         let mut unread = self.bytes;
         let mut sizes = sizes.iter();
         loop {
@@ -118,15 +120,22 @@ impl List<'_> {
             unread = later;
             let last = new.is_empty() && size > 0;
             loop {
-                let before = facts.records.len();
-                let mut records = parser.block(&bytes, last);
-                if !facts.take(&mut records, at_a_time, true) {
-                    return facts;
-                }
-                let consumed = records.consumed();
-                bytes.drain(..consumed);
-                if facts.records.len() - before < at_a_time {
-                    break;
+                let mut taking = Taking {
+                    facts: &mut facts,
+                    left: at_a_time,
+                };
+                match parser.visit(&bytes, last, start, &mut taking) {
+                    Ok(visited) => {
+                        bytes.drain(..visited.consumed);
+                        start += visited.consumed as u64;
+                        if !visited.enough {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        facts.error = Some(error.to_string());
+                        return facts;
+                    }
                 }
             }
             assert!(bytes.len() <= MAX_REST, "{} bytes are left", bytes.len());
@@ -184,34 +193,55 @@ impl List<'_> {
 
 impl Facts {
     /// Takes records; false if the input is spoiled.
-    fn take(&mut self, records: &mut impl Records, at_most: usize, common: bool) -> bool {
-        for _ in 0..at_most {
-            if common && let Some(message) = records.next_common() {
-                self.records.push(Fact::of(Record::Message(message)));
-                continue;
-            }
-            let record: Result<Option<Record<'_>>, Error> = records.next();
-            match record {
-                Ok(Some(record)) => self.records.push(Fact::of(record)),
-                Ok(None) => break,
+    fn take(&mut self, records: &mut impl Records) -> bool {
+        loop {
+            match records.next() {
+                Ok(Some(record)) => self.push(Fact::of(record)),
+                Ok(None) => return true,
                 Err(error) => {
                     self.error = Some(error.to_string());
                     return false;
                 }
             }
         }
-        for fact in &self.records {
-            if let Fact::Invalid { input, error, .. } = fact {
-                let shown = error.contains("is longer than");
-                assert!(!shown || input.len() == MAX_SHOWN);
-            }
+    }
+
+    fn push(&mut self, fact: Fact) {
+        if let Fact::Invalid { input, error, .. } = &fact {
+            let shown = error.contains("is longer than");
+            assert!(!shown || input.len() == MAX_SHOWN);
         }
-        true
+        self.records.push(fact);
     }
 
     pub(crate) fn short(&self) -> Vec<String> {
         let records = self.records.iter().map(Fact::short);
         records.chain(self.error.clone()).collect()
+    }
+}
+
+/// Takes records that it is shown, as many messages as are left.
+struct Taking<'f> {
+    facts: &'f mut Facts,
+    left: usize,
+}
+
+impl Visitor for Taking<'_> {
+    type Error = Error;
+
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Error> {
+        self.facts.push(Fact::of_message(message));
+        self.left -= 1;
+        Ok(if self.left == 0 {
+            Answer::Enough
+        } else {
+            Answer::Taken
+        })
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Error> {
+        self.facts.push(Fact::of(Record::Invalid(invalid)));
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ mod open;
 mod record;
 mod scan;
 
+use fearless_simd::Simd;
 use memchr::{memchr_iter, memchr2};
 
 use self::header::Columns;
@@ -305,20 +306,20 @@ impl Records for CsvRecords<'_> {
     }
 
     #[inline]
-    fn next_common(&mut self) -> Option<Message<'_>> {
-        self.common(|to, text, composer, record, position| {
-            let text = composer.lend(text, record);
-            Message { to, text, position }
-        })
-    }
-
-    #[inline]
     fn consumed(&self) -> usize {
         self.at
     }
 }
 
-impl sealed::Sealed for CsvRecords<'_> {}
+impl sealed::Common for CsvRecords<'_> {
+    #[inline]
+    fn next_common<S: Simd>(&mut self, _: S) -> Option<Message<'_>> {
+        self.common(|to, text, composer, record, position| {
+            let text = composer.lend(text, record);
+            Message { to, text, position }
+        })
+    }
+}
 
 /// The record that `rest` begins with, if it ends with a line end and is not too long; returns where the next
 /// one begins.

@@ -10,6 +10,8 @@ mod optimistic;
 mod render;
 mod shape;
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use self::render::Renderer;
 use self::shape::{Places, Shape};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
@@ -171,10 +173,10 @@ impl<'a> NdjsonRecords<'a> {
 
     /// The next record, if it has the shape that was learned.
     #[inline(always)]
-    fn next_in_shape(&mut self) -> Option<Message<'a>> {
+    fn next_in_shape<S: Simd>(&mut self, simd: S) -> Option<Message<'a>> {
         let start = self.at();
         let shape = self.parser.shape.as_ref()?;
-        let found = shape.find(self.text, start, |_, _| {})?;
+        let found = shape.find(simd, self.text, start, |_, _| {})?;
         let text = match found.text {
             Some(text) => Some(Text::from_checked_json(text).ok()?),
             None => None,
@@ -190,7 +192,8 @@ impl<'a> NdjsonRecords<'a> {
     #[inline(never)]
     fn next_of_any_shape(&mut self) -> Option<Record<'_>> {
         if self.parser.renderer.is_some() {
-            let Some((to, own, position)) = self.next_rendered() else {
+            let rendered = dispatch!(Level::baseline(), simd => self.next_rendered(simd));
+            let Some((to, own, position)) = rendered else {
                 return self.next_of_no_shape();
             };
             let text = own.or_else(|| self.parser.renderer.as_deref()?.text());
@@ -212,10 +215,13 @@ impl<'a> NdjsonRecords<'a> {
     /// What the next record is made of, and its position, if it has the shape that was learned for a template. Without
     /// a text of its own, it has the one that was made.
     #[inline(always)]
-    fn next_rendered(&mut self) -> Option<(PhoneNumber, Option<Text<'a>>, Position)> {
+    fn next_rendered<S: Simd>(
+        &mut self,
+        simd: S,
+    ) -> Option<(PhoneNumber, Option<Text<'a>>, Position)> {
         let start = self.at();
         let renderer = self.parser.renderer.as_deref_mut()?;
-        let (to, own, next) = renderer.find_and_render(self.text, start)?;
+        let (to, own, next) = renderer.find_and_render(simd, self.text, start)?;
         let position = self.parser.cursor.record(next - start, 1);
         Some((to, own, position))
     }
@@ -301,15 +307,10 @@ fn take<'r>(
 impl Records for NdjsonRecords<'_> {
     #[inline]
     fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
-        if let Some(message) = self.next_in_shape() {
+        if let Some(message) = dispatch!(Level::baseline(), simd => self.next_in_shape(simd)) {
             return Ok(Some(Record::Message(message)));
         }
         Ok(self.next_of_any_shape())
-    }
-
-    #[inline(always)]
-    fn next_common(&mut self) -> Option<Message<'_>> {
-        self.next_in_shape()
     }
 
     #[inline]
@@ -318,7 +319,12 @@ impl Records for NdjsonRecords<'_> {
     }
 }
 
-impl sealed::Sealed for NdjsonRecords<'_> {}
+impl sealed::Common for NdjsonRecords<'_> {
+    #[inline(always)]
+    fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
+        self.next_in_shape(simd)
+    }
+}
 
 /// The records of a block that is parsed with a template.
 struct Rendered<'a>(NdjsonRecords<'a>);
@@ -329,20 +335,20 @@ impl Records for Rendered<'_> {
         Ok(self.0.next_of_no_shape())
     }
 
-    #[inline(always)]
-    fn next_common(&mut self) -> Option<Message<'_>> {
-        let (to, own, position) = self.0.next_rendered()?;
-        let text = own.or_else(|| self.0.parser.renderer.as_deref()?.text());
-        Some(Message { to, text, position })
-    }
-
     #[inline]
     fn consumed(&self) -> usize {
         self.0.consumed()
     }
 }
 
-impl sealed::Sealed for Rendered<'_> {}
+impl sealed::Common for Rendered<'_> {
+    #[inline(always)]
+    fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
+        let (to, own, position) = self.0.next_rendered(simd)?;
+        let text = own.or_else(|| self.0.parser.renderer.as_deref()?.text());
+        Some(Message { to, text, position })
+    }
+}
 
 #[cold]
 fn alone(line: &[u8]) -> Result<&str, Fault> {

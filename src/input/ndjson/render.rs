@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fearless_simd::Simd;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -107,8 +108,9 @@ impl Renderer {
     /// Makes the text of the line that begins at `start`, if it has the shape that was learned and no text of its own.
     /// Returns the line's number, its own text, and where the next line begins.
     #[inline(always)]
-    pub(super) fn find_and_render<'a>(
+    pub(super) fn find_and_render<'a, S: Simd>(
         &mut self,
+        simd: S,
         lines: &'a str,
         start: usize,
     ) -> Option<(PhoneNumber, Option<Text<'a>>, usize)> {
@@ -120,7 +122,7 @@ impl Renderer {
             takes_text,
             ..
         } = self;
-        let found = shape.as_ref()?.find(lines, start, |name, value| {
+        let found = shape.as_ref()?.find(simd, lines, start, |name, value| {
             spans[name] = (value.start, value.end);
         })?;
         let own = found.text.filter(|own| !*takes_text && !own.is_empty());

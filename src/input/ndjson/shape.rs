@@ -11,14 +11,19 @@
 use std::iter::zip;
 use std::ops::Range;
 
+use fearless_simd::Simd;
+
 use super::optimistic;
 use crate::encode::json;
 use crate::input::MAX_RECORD_BYTES;
-use crate::input::pattern::{BLOCK, Pattern};
+use crate::input::pattern::Pattern;
 use crate::message::PhoneNumber;
 
 /// How many bytes a line may have beside its values, so that a shape stays small.
 const MOST: usize = 512;
+
+/// How many bytes are compared at once.
+const BLOCK: usize = 32;
 
 /// What lines have in common.
 #[derive(Debug, Clone)]
@@ -31,9 +36,9 @@ pub(super) struct Shape {
 /// What is the same in all lines, but for the digits of the number, and what follows it.
 #[derive(Debug, Clone)]
 struct Part {
-    /// Of its first blocks. Most parts have no more: these are compared together.
-    first: [Pattern; 2],
-    further: Box<[Pattern]>,
+    /// Of its first block. Most parts have no more.
+    first: Pattern<BLOCK>,
+    further: Box<[Pattern<BLOCK>]>,
     len: usize,
     /// Where in it the number begins, if it is here.
     number: Option<usize>,
@@ -108,8 +113,9 @@ impl Shape {
     /// The message in the line that begins at `start`, if it has this shape. In the last bytes of `lines`
     /// none may be found. The places of a template's values are handed to `value`, each with its name's.
     #[inline(always)]
-    pub(super) fn find<'a>(
+    pub(super) fn find<'a, S: Simd>(
         &self,
+        simd: S,
         lines: &'a str,
         start: usize,
         mut value: impl FnMut(usize, Range<usize>),
@@ -120,7 +126,7 @@ impl Shape {
         for part in &self.parts {
             // A block that is not UTF-8 has no lines to be looked at here.
             let rest = bytes.get(at..)?;
-            if !part.fits(rest) {
+            if !part.fits(simd, rest) {
                 return None;
             }
             if let Some(offset) = part.number {
@@ -130,7 +136,7 @@ impl Shape {
             let from = at;
             let whole = match part.then {
                 Then::Text => {
-                    at = json::scan_string(bytes, from).ok()??;
+                    at = json::scan_string_with(simd, bytes, from).ok()??;
                     text = Some(lines.get(from..at)?);
                     from - 1..at + 1
                 }
@@ -161,8 +167,8 @@ impl Part {
         let pattern = |block| Pattern::new(line, start + block * BLOCK, number);
         let is_here = (start..line.len()).contains(&number.start);
         Self {
-            first: [pattern(0), pattern(1)],
-            further: (2..(line.len() - start).div_ceil(BLOCK))
+            first: pattern(0),
+            further: (1..(line.len() - start).div_ceil(BLOCK))
                 .map(pattern)
                 .collect(),
             len: line.len() - start,
@@ -173,17 +179,16 @@ impl Part {
     }
 
     #[inline(always)]
-    fn fits(&self, rest: &[u8]) -> bool {
-        let ([first, second, further @ ..], _) = rest.as_chunks() else {
+    fn fits<S: Simd>(&self, simd: S, rest: &[u8]) -> bool {
+        let ([first, further @ ..], _) = rest.as_chunks() else {
             return false;
         };
-        Pattern::both_fit(&self.first, [first, second])
-            && (self.further.is_empty() || fit(&self.further, further))
+        self.first.fits(simd, first)
+            && (self.further.is_empty() || fit(simd, &self.further, further))
     }
 }
 
-#[inline(never)]
-fn fit(patterns: &[Pattern], blocks: &[[u8; BLOCK]]) -> bool {
+fn fit<S: Simd>(simd: S, patterns: &[Pattern<BLOCK>], blocks: &[[u8; BLOCK]]) -> bool {
     blocks.len() >= patterns.len()
-        && zip(patterns, blocks).all(|(pattern, block)| pattern.fits(block))
+        && zip(patterns, blocks).all(|(pattern, block)| pattern.fits(simd, block))
 }

@@ -1,5 +1,6 @@
 //! The two ways to parse a line must agree, and `serde_json` must agree with both.
 
+use fearless_simd::{Level, dispatch};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -236,7 +237,8 @@ fn together(template: &str, lines: &[String]) -> (Vec<Fact>, usize) {
     let mut records = parser.block(all.as_bytes(), true);
     loop {
         let start = records.consumed() as u64;
-        if let Some((to, own, position)) = records.next_rendered() {
+        let rendered = dispatch!(Level::new(), simd => records.next_rendered(simd));
+        if let Some((to, own, position)) = rendered {
             let renderer = records.parser.renderer.as_deref().unwrap();
             let text = own.or_else(|| renderer.text());
             in_shape += 1;
