@@ -146,7 +146,7 @@ pub trait Parse: sealed::Sealed {
     where
         Self: Sized,
     {
-        visit::visit(self.block(bytes, last), bytes, start, visitor)
+        visit::visit(self, bytes, last, start, visitor)
     }
 }
 
@@ -191,9 +191,20 @@ impl fmt::Debug for Invalid<'_> {
 mod sealed {
     use fearless_simd::Simd;
 
+    use super::{Visited, Visitor};
     use crate::message::Message;
 
-    pub trait Sealed {}
+    /// What [`Parse::visit`](super::Parse::visit) is made of.
+    pub trait Sealed {
+        /// Shows the records of a block, or of a part of it, to a visitor.
+        fn visit_piece<V: Visitor>(
+            &mut self,
+            bytes: &[u8],
+            last: bool,
+            start: u64,
+            visitor: &mut V,
+        ) -> Result<Visited, V::Error>;
+    }
 
     /// What the loop of [`Parse::visit`](super::Parse::visit) asks the records of a block for first.
     pub trait Common {

@@ -71,9 +71,11 @@ impl Parse for Parser {
             Self::Csv(parser) => ParserRecords::Csv(parser.block(bytes, last)),
         }
     }
+}
 
+impl sealed::Sealed for Parser {
     #[inline]
-    fn visit<V: Visitor>(
+    fn visit_piece<V: Visitor>(
         &mut self,
         bytes: &[u8],
         last: bool,
@@ -81,14 +83,12 @@ impl Parse for Parser {
         visitor: &mut V,
     ) -> Result<Visited, V::Error> {
         match self {
-            Self::Lines(parser) => parser.visit(bytes, last, start, visitor),
-            Self::Ndjson(parser) => parser.visit(bytes, last, start, visitor),
-            Self::Csv(parser) => parser.visit(bytes, last, start, visitor),
+            Self::Lines(parser) => parser.visit_piece(bytes, last, start, visitor),
+            Self::Ndjson(parser) => parser.visit_piece(bytes, last, start, visitor),
+            Self::Csv(parser) => parser.visit_piece(bytes, last, start, visitor),
         }
     }
 }
-
-impl sealed::Sealed for Parser {}
 
 /// The records of a block of a [`Parser`].
 #[derive(Debug)]

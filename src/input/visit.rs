@@ -2,7 +2,7 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::{Invalid, Record, Records};
+use super::{Invalid, Parse, Record, Records};
 use crate::error::Error;
 use crate::message::Message;
 
@@ -10,6 +10,17 @@ use crate::message::Message;
 pub trait Visitor {
     /// Why it gives the list up. An input that is spoilt as a whole is such a reason.
     type Error: From<Error>;
+
+    /// How many bytes at a time it wants to [look ahead](Self::look_ahead); 0 if it does not. It is asked once a block.
+    fn ahead(&self) -> usize {
+        0
+    }
+
+    /// Is shown the bytes that come next, as many as it wants, before the records in them: for those who look each
+    /// recipient up, and would wait for memory. What a block left is shown again as a part of the next one.
+    fn look_ahead(&mut self, bytes: &[u8]) {
+        let _unwanted = bytes;
+    }
 
     /// Takes the next message.
     ///
@@ -49,9 +60,44 @@ pub struct Visited {
     pub enough: bool,
 }
 
-/// Shows the records of a block to a visitor.
+/// Shows the records of a block to a visitor, piece by piece if it wants to look ahead.
 #[inline]
-pub(super) fn visit<R: Records, V: Visitor>(
+pub(super) fn visit<P: Parse, V: Visitor>(
+    parser: &mut P,
+    bytes: &[u8],
+    last: bool,
+    start: u64,
+    visitor: &mut V,
+) -> Result<Visited, V::Error> {
+    let ahead = visitor.ahead();
+    let mut consumed = 0;
+    let mut shown: usize = 0;
+    // A block that is not looked at in advance is one piece, so that there is one loop over records.
+    loop {
+        let end = match ahead {
+            0 => bytes.len(),
+            _ => bytes.len().min(shown.saturating_add(ahead)),
+        };
+        if ahead > 0 {
+            visitor.look_ahead(&bytes[shown..end]);
+        }
+        shown = end;
+        let is_end = end == bytes.len();
+        let at = start + consumed as u64;
+        let visited = parser.visit_piece(&bytes[consumed..end], last && is_end, at, visitor)?;
+        consumed += visited.consumed;
+        if is_end || visited.enough {
+            return Ok(Visited {
+                consumed,
+                enough: visited.enough,
+            });
+        }
+    }
+}
+
+/// Shows the records of a block, or of a part of it, to a visitor.
+#[inline]
+pub(super) fn each<R: Records, V: Visitor>(
     mut records: R,
     bytes: &[u8],
     start: u64,

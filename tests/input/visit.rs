@@ -17,14 +17,17 @@ struct Manner {
     refuses_every: u64,
     /// So many messages are enough.
     enough: usize,
+    /// So many bytes are looked at in advance.
+    ahead: usize,
 }
 
 fn manners() -> impl Strategy<Value = Manner> {
-    (1..4_u64, prop_oneof![Just(usize::MAX), 1..20_usize]).prop_map(|(refuses_every, enough)| {
-        Manner {
-            refuses_every,
-            enough,
-        }
+    let enough = prop_oneof![Just(usize::MAX), 1..20_usize];
+    let ahead = prop_oneof![Just(0), Just(usize::MAX), 1..60_usize];
+    (1..4_u64, enough, ahead).prop_map(|(refuses_every, enough, ahead)| Manner {
+        refuses_every,
+        enough,
+        ahead,
     })
 }
 
@@ -75,6 +78,14 @@ impl Notes {
 
 impl Visitor for Notes {
     type Error = Error;
+
+    fn ahead(&self) -> usize {
+        self.manner.ahead
+    }
+
+    fn look_ahead(&mut self, bytes: &[u8]) {
+        assert!(self.manner.ahead > 0 && bytes.len() <= self.manner.ahead);
+    }
 
     fn message(&mut self, message: &Message<'_>) -> Result<Answer, Error> {
         if let Some(error) = self.refuses(message) {
@@ -216,6 +227,46 @@ proptest! {
     }
 }
 
+/// Takes down what it is shown in advance, and where it is told of records.
+#[derive(Default)]
+struct Ahead {
+    shown: Vec<u8>,
+    messages: usize,
+}
+
+impl Visitor for Ahead {
+    type Error = Error;
+
+    fn ahead(&self) -> usize {
+        40
+    }
+
+    fn look_ahead(&mut self, bytes: &[u8]) {
+        self.shown.extend_from_slice(bytes);
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Result<Answer, Error> {
+        let end = usize::try_from(message.position.byte).unwrap() + message.to.as_str().len();
+        assert!((end..end + 60).contains(&self.shown.len()), "{end}");
+        self.messages += 1;
+        Ok(Answer::Taken)
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>) -> Result<(), Error> {
+        Err(invalid.error)
+    }
+}
+
+#[test]
+fn all_of_a_block_is_shown_shortly_before_its_records() {
+    let list = "+14155550100\n".repeat(1_000);
+    let mut ahead = Ahead::default();
+    let mut parser = batchcast::input::Lines::new();
+    let visited = parser.visit(list.as_bytes(), true, 0, &mut ahead).unwrap();
+    assert_eq!((visited.consumed, ahead.messages), (list.len(), 1_000));
+    assert!(ahead.shown == list.as_bytes());
+}
+
 #[test]
 fn what_is_refused_comes_back_as_it_stands_in_the_list() {
     let list = " +14155550100\t\r\nBob\n\n+14155550101\n+14155550102";
@@ -227,6 +278,7 @@ fn what_is_refused_comes_back_as_it_stands_in_the_list() {
         bytes: list.as_bytes(),
     };
     let manner = Manner {
+        ahead: 0,
         refuses_every: 1,
         enough: usize::MAX,
     };
@@ -258,6 +310,7 @@ fn a_spoilt_input_is_an_error_of_the_visit() {
         bytes: b"name\nBob\n",
     };
     let manner = Manner {
+        ahead: 0,
         refuses_every: 1,
         enough: usize::MAX,
     };

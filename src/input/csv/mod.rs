@@ -19,7 +19,8 @@ use self::record::{Composer, TextPart};
 use self::scan::Row;
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
 use super::{
-    Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, sealed,
+    Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, Visited,
+    Visitor, sealed, visit,
 };
 use crate::error::{Error, ErrorKind, HeaderError, RecordError};
 use crate::message::{Message, PhoneNumber};
@@ -94,7 +95,18 @@ impl Parse for Csv {
     }
 }
 
-impl sealed::Sealed for Csv {}
+impl sealed::Sealed for Csv {
+    #[inline]
+    fn visit_piece<V: Visitor>(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        start: u64,
+        visitor: &mut V,
+    ) -> Result<Visited, V::Error> {
+        visit::each(self.block(bytes, last), bytes, start, visitor)
+    }
+}
 
 /// The records of a block of [`Csv`].
 #[derive(Debug)]

@@ -131,9 +131,11 @@ impl Parse for Ndjson {
             last,
         }
     }
+}
 
+impl sealed::Sealed for Ndjson {
     #[inline]
-    fn visit<V: Visitor>(
+    fn visit_piece<V: Visitor>(
         &mut self,
         bytes: &[u8],
         last: bool,
@@ -144,14 +146,12 @@ impl Parse for Ndjson {
         let has_template = self.renderer.is_some();
         let records = self.block(bytes, last);
         if has_template {
-            visit::visit(Rendered(records), bytes, start, visitor)
+            visit::each(Rendered(records), bytes, start, visitor)
         } else {
-            visit::visit(records, bytes, start, visitor)
+            visit::each(records, bytes, start, visitor)
         }
     }
 }
-
-impl sealed::Sealed for Ndjson {}
 
 /// The records of a block of [`Ndjson`].
 #[derive(Debug)]
