@@ -201,6 +201,14 @@ struct Screened<'s> {
 impl Visitor for Screened<'_> {
     type Error = Error;
 
+    fn ahead(&self) -> usize {
+        self.screen.ahead()
+    }
+
+    fn look_ahead(&mut self, bytes: &[u8]) {
+        self.screen.look_ahead(bytes);
+    }
+
     #[inline(always)]
     fn message(&mut self, message: &Message<'_>) -> Result<Answer, Error> {
         if self.screen.admit(message) == Verdict::Admitted {

@@ -208,6 +208,14 @@ struct Encoding<'a> {
 impl Visitor for Encoding<'_> {
     type Error = anyhow::Error;
 
+    fn ahead(&self) -> usize {
+        self.run.screen.ahead()
+    }
+
+    fn look_ahead(&mut self, bytes: &[u8]) {
+        self.run.screen.look_ahead(bytes);
+    }
+
     #[inline(always)]
     fn message(&mut self, message: &Message<'_>) -> Result<Answer> {
         if self.is_screened

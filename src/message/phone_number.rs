@@ -2,6 +2,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use wide::u8x16;
+
 use super::region::RegionError;
 
 /// A phone number in E.164 form: `+`, a digit from 1 to 9, then digits; 7 to 15 digits in all.
@@ -94,6 +96,16 @@ impl PhoneNumber {
         let bytes = u128::from_le_bytes(*block) & mask;
         let bytes = bytes.to_le_bytes();
         Self { bytes }
+    }
+
+    /// The number that `block` begins with, if there is one: as many digits as are there and fit.
+    #[inline]
+    pub(crate) fn first_in(block: &[u8; Self::MAX_LEN]) -> Option<Self> {
+        let digits = (u8x16::from(*block) - u8x16::splat(b'0')).simd_le(u8x16::splat(9));
+        // The `+` is none.
+        let len = 1 + (digits.to_bitmask() >> 1).trailing_ones() as usize;
+        let is_number = (block[0] == b'+') & (block[1] != b'0') & (len > Self::MIN_DIGITS);
+        is_number.then(|| Self::from_compared(block, Self::mask(len)))
     }
 
     fn from_bytes_of_any_length(number: &[u8]) -> Result<Self, PhoneNumberError> {

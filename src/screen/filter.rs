@@ -5,6 +5,8 @@
 //! A Bloom filter whose bits for a number are all in one word ("register-blocked", Putze, Sanders and Singler, "Cache-,
 //! hash- and space-efficient Bloom filters", 2009).
 
+use std::hint::black_box;
+
 use crate::message::PhoneNumber;
 
 /// How many numbers there may be for each word of 64 bits: with [`BITS`] bits for each, one number in thirty that is not
@@ -14,11 +16,17 @@ const NUMBERS_A_WORD: usize = 6;
 /// How many bits stand for a number, at most: two may be the same.
 const BITS: u32 = 3;
 
+/// From how many bytes on a filter is large: a core's own cache has 1 or 2 MiB, and is not for it alone.
+const LARGE: usize = 1 << 20;
+
+/// How many words are asked of memory at once.
+const AT_ONCE: usize = 64;
+
 /// The digits of pi, in two words: factors must not be 0, and their bits have no pattern.
 const KEYS: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
 
 /// What seems to be in it may not be; what does not is not.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Filter {
     words: Vec<u64>,
 }
@@ -37,6 +45,30 @@ impl Filter {
     pub(super) fn may_have(&self, number: PhoneNumber) -> bool {
         let (word, bits) = self.place(number.halves());
         self.words[word] & bits == bits
+    }
+
+    /// Looks at the words for numbers, and at nothing else: soon after they are in the cache.
+    // First all places, then all words: so as many looks are on their way at once as the processor can have, with nothing
+    // in between.
+    pub(super) fn look_for(&self, mut numbers: impl Iterator<Item = PhoneNumber>) {
+        let mut places = [0; AT_ONCE];
+        loop {
+            let mut len = 0;
+            for (place, number) in places.iter_mut().zip(&mut numbers) {
+                (*place, _) = self.place(number.halves());
+                len += 1;
+            }
+            let words = places[..len].iter().map(|&place| self.words[place]);
+            black_box(words.fold(0, |all, word| all ^ word));
+            if len < AT_ONCE {
+                return;
+            }
+        }
+    }
+
+    /// Whether it is in no cache that is near.
+    pub(super) const fn is_large(&self) -> bool {
+        self.words.len() * size_of::<u64>() >= LARGE
     }
 
     /// Puts a number into it.

@@ -20,6 +20,7 @@
 //! ```
 
 mod filter;
+mod guess;
 mod max_invalid;
 mod numbers;
 mod seen;
@@ -29,11 +30,16 @@ mod table;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use self::guess::Guesses;
 pub use self::max_invalid::{MaxInvalid, MaxInvalidError};
 pub use self::numbers::NumberSet;
 use self::seen::Seen;
 use self::suppressed::Suppressed;
 use crate::message::{Message, PhoneNumber};
+
+/// How many bytes are looked at in advance: enough to find many numbers, and not more than a cache remembers what was
+/// looked at for them.
+const AHEAD: usize = 16 * 1024;
 
 /// Decides for each message of a list whether it is sent.
 #[derive(Debug, Clone, Default)]
@@ -142,6 +148,27 @@ impl Screen {
             && self.later.is_empty()
             && self.seen.is_none()
             && self.left.is_none()
+    }
+
+    /// How many bytes of the list at a time it is worth to let it [look ahead](Self::look_ahead); 0 if it
+    /// is not, because what it knows of those who are suppressed is in the cache anyway.
+    #[must_use]
+    pub fn ahead(&self) -> usize {
+        if self.suppressed.as_ref().is_some_and(Suppressed::is_large) {
+            AHEAD
+        } else {
+            0
+        }
+    }
+
+    /// Shows it the next bytes of the list, before it is asked for the messages in them: then it need not wait for memory at
+    /// each of these. It decides nothing by it. See [`Visitor::look_ahead`](crate::input::Visitor::look_ahead).
+    pub fn look_ahead(&self, bytes: &[u8]) {
+        if let Some(suppressed) = &self.suppressed
+            && suppressed.is_large()
+        {
+            suppressed.look_for(Guesses::new(bytes));
+        }
     }
 
     /// Decides on the next message of the list. An admitted one that cannot be sent after all, because it fits into no
@@ -320,6 +347,34 @@ mod tests {
             assert_eq!(verdicts(both.clone(), &all_of(last)), expected, "{last}");
         }
         assert!(!since(Screen::new(), 1, &[]).is_idle());
+    }
+
+    #[test]
+    fn what_is_shown_in_advance_decides_nothing() {
+        let index = |index: u64| {
+            let number = format!("+1{}", 2_000_000_000 + index * 7_919 % 8_000_000_000);
+            PhoneNumber::parse(&number).unwrap()
+        };
+        let suppressed: NumberSet = (0..1_000_000).map(|at| index(3 * at)).collect();
+        let mut screen = Screen::new().suppress(suppressed).unique();
+        assert_eq!(screen.ahead(), AHEAD);
+        for at in 0..10_000 {
+            let at = at / 2;
+            let (to, other) = (index(at), index(at + 1));
+            screen.look_ahead(format!("{}\n{} +1 +\n", to.as_str(), other.as_str()).as_bytes());
+            screen.look_ahead(b"");
+        }
+        for record in 1..10_000 {
+            let at = record / 2;
+            let expected = match (at % 3, record % 2) {
+                (0, _) => Verdict::PassedOver(Reason::Suppressed),
+                (_, 0) => Verdict::Admitted,
+                _ => Verdict::PassedOver(Reason::Duplicate),
+            };
+            let message = Message::new(index(at)).at(Position::of_record(record));
+            assert_eq!(screen.admit(&message), expected, "{record}");
+        }
+        assert_eq!(Screen::new().unique().ahead(), 0);
     }
 
     #[test]

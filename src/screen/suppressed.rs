@@ -23,6 +23,16 @@ impl Suppressed {
         self.0.0.may_have(number) && self.surely_has(number)
     }
 
+    /// Whether its filter is in no cache that is near.
+    pub(super) fn is_large(&self) -> bool {
+        self.0.0.is_large()
+    }
+
+    /// Brings what is looked at for these numbers into the cache.
+    pub(super) fn look_for(&self, numbers: impl Iterator<Item = PhoneNumber>) {
+        self.0.0.look_for(numbers);
+    }
+
     #[cold]
     fn surely_has(&self, number: PhoneNumber) -> bool {
         self.0.1.contains(number)

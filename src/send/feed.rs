@@ -178,6 +178,18 @@ impl Feed {
         }
     }
 
+    /// How many bytes at a time it wants to [look ahead](Self::look_ahead).
+    pub(super) fn ahead(&self) -> usize {
+        self.screen.as_ref().map_or(0, Screen::ahead)
+    }
+
+    /// Is shown what comes next, before the messages that are in it.
+    pub(super) fn look_ahead(&self, bytes: &[u8]) {
+        if let Some(screen) = &self.screen {
+            screen.look_ahead(bytes);
+        }
+    }
+
     /// Whether a message is sent; to be asked before all else. That it is passed over is told.
     #[inline]
     pub(super) fn admits(&mut self, message: &Message<'_>) -> Result<bool, Failure> {

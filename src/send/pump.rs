@@ -296,6 +296,14 @@ struct Screened<'e, 'a>(&'e mut Encoder<'a>);
 impl Visitor for Screened<'_, '_> {
     type Error = Ended;
 
+    fn ahead(&self) -> usize {
+        self.0.feed.ahead()
+    }
+
+    fn look_ahead(&mut self, bytes: &[u8]) {
+        self.0.feed.look_ahead(bytes);
+    }
+
     #[inline(always)]
     fn message(&mut self, message: &Message<'_>) -> Result<Answer, Ended> {
         let Self(encoder) = self;

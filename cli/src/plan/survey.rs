@@ -171,6 +171,14 @@ impl<F: FnMut(Aside<'_>) -> Result<()>> Run<'_, F> {
 impl<F: FnMut(Aside<'_>) -> Result<()>> Visitor for Run<'_, F> {
     type Error = anyhow::Error;
 
+    fn ahead(&self) -> usize {
+        self.screen.ahead()
+    }
+
+    fn look_ahead(&mut self, bytes: &[u8]) {
+        self.screen.look_ahead(bytes);
+    }
+
     #[inline(always)]
     fn message(&mut self, message: &Message<'_>) -> Result<Answer> {
         if self.is_screened
