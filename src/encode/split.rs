@@ -89,7 +89,8 @@ impl Splitter {
         if self.batch.keep_unremarkable(message.position) {
             return Ok(Push::Buffered);
         }
-        self.settle(start, message.position)
+        let Position { record, line, byte } = message.position;
+        self.settle(start, record, line, byte)
     }
 
     /// Whether [`push`](Self::push) would take a message, into this batch or the next.
@@ -98,9 +99,11 @@ impl Splitter {
         self.batch.can_hold(message)
     }
 
-    /// Decides on the entry written last, which begins at `start`.
+    /// Decides on the entry written last, which begins at `start`, of the message at a position. In pieces: a position
+    /// would be put into memory for each message, whether it is needed here or not.
     #[inline(never)]
-    fn settle(&mut self, start: usize, position: Position) -> Result<Push, Error> {
+    fn settle(&mut self, start: usize, record: u64, line: u64, byte: u64) -> Result<Push, Error> {
+        let position = Position { record, line, byte };
         if !self.batch.keep_if_it_fits(position) {
             let entry = self.batch.take_back(start, position)?;
             let closed = self.batch.close();

@@ -18,7 +18,6 @@ pub(super) struct Origins {
     /// For each run: by how much its first message misses what was expected, and how many messages it has.
     runs: Vec<u8>,
     marks: Vec<u8>,
-    next: Next,
     /// The run that is not in `runs` yet.
     open: Run,
 }
@@ -28,11 +27,29 @@ struct Run {
     /// What was expected where the run begins.
     missed_record: u64,
     missed_line: u64,
+    /// Where it begins.
+    record: u64,
+    line: u64,
     len: u64,
 }
 
+impl Run {
+    /// What is expected behind it.
+    #[inline]
+    const fn next(&self) -> Next {
+        let record = self.record.wrapping_add(self.len);
+        // What has no lines goes on having none.
+        let line = if self.line == 0 {
+            0
+        } else {
+            self.line.wrapping_add(self.len)
+        };
+        Next { record, line }
+    }
+}
+
 /// What is expected of the next message.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Next {
     record: u64,
     line: u64,
@@ -52,20 +69,25 @@ impl Origins {
     /// Adds the next message.
     #[inline]
     pub(super) fn push(&mut self, to: PhoneNumber, position: Position) {
-        if position.record != self.next.record || position.line != self.next.line {
+        // One number is written for a message of a run, its length. What is expected is made of it.
+        let Next { record, line } = self.open.next();
+        if position.record != record || position.line != line {
             self.begin_run(position.record, position.line);
         }
         self.open.len += 1;
-        self.next = Next::behind(position.record, position.line);
         self.marks.push(mark(to));
     }
 
     #[cold]
+    #[inline(never)]
     fn begin_run(&mut self, record: u64, line: u64) {
         self.close_run();
+        let next = self.open.next();
         self.open = Run {
-            missed_record: record.wrapping_sub(self.next.record),
-            missed_line: line.wrapping_sub(self.next.line),
+            missed_record: record.wrapping_sub(next.record),
+            missed_line: line.wrapping_sub(next.line),
+            record,
+            line,
             len: 0,
         };
     }
