@@ -170,6 +170,11 @@ impl Feed {
         self
     }
 
+    /// Whether its list is a file, which does not pause.
+    pub(super) const fn reads_file(&self) -> bool {
+        self.can_reread
+    }
+
     /// Notes where the list can be read again from. To be called when all that the parser was handed is taken.
     pub(super) fn note(&mut self, parser: &Parser) {
         if self.can_reread {
@@ -226,10 +231,15 @@ impl Feed {
         self
     }
 
-    /// What has to be handed on before the message of `record` can be taken; to be asked until there is nothing.
+    /// Whether something may have to be handed on [before](Self::before) the message of `record`.
     #[inline]
+    pub(super) const fn is_at_boundary(&self, record: u64) -> bool {
+        record >= self.boundary
+    }
+
+    /// What has to be handed on before the message of `record` can be taken; to be asked until there is nothing.
     pub(super) fn before(&mut self, record: u64) -> Result<Option<Part>, Failure> {
-        if record < self.boundary {
+        if !self.is_at_boundary(record) {
             return Ok(None);
         }
         self.at_boundary(record)

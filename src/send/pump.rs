@@ -8,6 +8,7 @@
 //!
 //! Reading has a thread of its own so that the encoder knows when the input pauses: then it hands on
 //! what it has, and a recipient that was written to a pipe is not kept back by the next that was not.
+//! A file does not pause. It is read where it is parsed: what was read is in that processor's cache.
 
 use std::io::Read;
 use std::sync::mpsc::{
@@ -139,14 +140,19 @@ pub(super) fn spawn(
     input: impl Read + Send + 'static,
     parser: Parser,
 ) -> (mpsc::Receiver<Part>, JoinHandle<()>) {
-    let (filled, blocks) = sync_channel(BLOCKS);
-    let (used, empties) = sync_channel(BLOCKS);
     let (parts, receiver) = mpsc::channel(PARTS);
     let named = |name: &str| thread::Builder::new().name(name.to_owned());
-    let spawned =
-        named("batchcast-read").spawn(move || read(Blocks::new(input), &empties, &filled));
-    let encoder = spawned.and_then(|_detached| {
-        let parts = parts.clone();
+    let source = if feed.reads_file() {
+        Ok(Source::Here(Blocks::new(input), Vec::new()))
+    } else {
+        let (filled, blocks) = sync_channel(BLOCKS);
+        let (used, empties) = sync_channel(BLOCKS);
+        let blocks_of_input = Blocks::new(input);
+        let spawned =
+            named("batchcast-read").spawn(move || read(blocks_of_input, &empties, &filled));
+        spawned.map(|_detached| Source::Thread(blocks, used))
+    };
+    let encoder = source.and_then(|mut source| {
         named("batchcast-encode").spawn(move || {
             let mut encoder = Encoder {
                 feed,
@@ -154,12 +160,33 @@ pub(super) fn spawn(
                 rest: Vec::new(),
             };
             // An error means that nobody wants the parts any more.
-            if let Err(Ended::Failed(failure)) = encoder.run(parser, &blocks, &used) {
+            if let Err(Ended::Failed(failure)) = encoder.run(parser, &mut source) {
                 let _unwanted = encoder.hand_on(Part::Failed(failure));
             }
         })
     });
     (receiver, encoder.expect("the system has a thread to spare"))
+}
+
+/// Where the encoder gets the blocks of its input from.
+enum Source<R> {
+    /// From a thread that reads, which gets them back.
+    Thread(Receiver<Filled>, SyncSender<Block>),
+    /// From an input that does not pause, with the blocks that can be filled again.
+    Here(Blocks<R>, Vec<Block>),
+}
+
+impl<R: Read> Source<R> {
+    /// Takes a block back to be filled again.
+    fn take_back(&mut self, block: Block) {
+        match self {
+            Self::Thread(_, used) => {
+                // The reader may have ended in the meantime; it needs no blocks then.
+                let _unneeded = used.send(block);
+            }
+            Self::Here(_, spare) => spare.push(block),
+        }
+    }
 }
 
 type Filled = Result<Block, Error>;
@@ -193,14 +220,16 @@ struct Encoder<'a> {
 }
 
 impl Encoder<'_> {
-    fn run(
-        &mut self,
-        mut parser: Parser,
-        blocks: &Receiver<Filled>,
-        used: &SyncSender<Block>,
-    ) -> Result<(), Ended> {
+    fn run<R: Read>(&mut self, mut parser: Parser, source: &mut Source<R>) -> Result<(), Ended> {
         loop {
-            let mut block = self.next_block(blocks)?;
+            let mut block = match source {
+                Source::Thread(blocks, _) => self.next_block(blocks)?,
+                Source::Here(blocks, spare) => {
+                    let mut block = spare.pop().unwrap_or_default();
+                    blocks.fill(&mut block)?;
+                    block
+                }
+            };
             block.prepend(&self.rest);
             self.feed.note(&parser);
             let visited = self.block(&mut parser, &block)?;
@@ -214,8 +243,7 @@ impl Encoder<'_> {
             self.rest.clear();
             self.rest
                 .extend_from_slice(&block.bytes()[visited.consumed..]);
-            // The reader may have ended in the meantime; it needs no blocks then.
-            let _unneeded = used.send(block);
+            source.take_back(block);
         }
     }
 
@@ -260,14 +288,25 @@ impl Encoder<'_> {
     /// Takes a message that is to be sent.
     #[inline(always)]
     fn encode(&mut self, message: &Message<'_>) -> Result<Answer, Ended> {
-        while let Some(part) = self.feed.before(message.position.record)? {
-            self.hand_on(part)?;
+        if self.feed.is_at_boundary(message.position.record) {
+            self.reach_boundary(message.position.record)?;
         }
         match self.feed.message(message) {
             Ok(None) => Ok(Answer::Taken),
             Ok(Some(part)) => self.hand_on(part).map(|()| Answer::Taken),
             Err(error) => Ok(Answer::Refused(error)),
         }
+    }
+
+    /// Hands on what has to be before the message of `record`. A call of its own, so that what may go wrong with it is put
+    /// into memory here and not for each message.
+    #[cold]
+    #[inline(never)]
+    fn reach_boundary(&mut self, record: u64) -> Result<(), Ended> {
+        while let Some(part) = self.feed.before(record)? {
+            self.hand_on(part)?;
+        }
+        Ok(())
     }
 
     fn hand_on(&self, part: Part) -> Result<(), Ended> {
