@@ -48,8 +48,9 @@ pub fn check(bytes: &[u8]) {
 
 /// What a parser that has seen no other makes of a line, as if it had found it at a record's position.
 fn alone(line: Line<'_>, found: Position, template: &Template) -> Fact {
-    // Behind an empty line, so that nothing is taken for a byte order mark.
-    let bytes = [b"\n", line.content].concat();
+    // Behind an empty line, so that nothing is taken for a byte order mark; with a line end, so that a carriage return
+    // that belongs to the line is not taken for one.
+    let bytes = [b"\n", line.content, b"\r\n"].concat();
     let list = List {
         format: Format::Ndjson,
         fields: &Fields::default(),
