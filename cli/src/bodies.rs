@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +23,7 @@ pub(crate) enum Put {
 /// Where bodies are written to.
 pub(crate) enum Bodies {
     /// A line each.
-    Stdout(io::Stdout),
+    Stdout(Box<dyn Write>),
     /// A file each.
     Directory(Directory),
 }
@@ -54,10 +54,23 @@ impl Interrupts {
     }
 }
 
+/// As a file, where there is one: the standard library's would look for line ends in all that is written.
+fn unbuffered_stdout() -> io::Result<Box<dyn Write>> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd as _;
+        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Box::new(fs::File::from(stdout)))
+    }
+    #[cfg(not(unix))]
+    Ok(Box::new(io::stdout()))
+}
+
 impl Bodies {
     /// On stdout.
-    pub(crate) fn stdout() -> Self {
-        Self::Stdout(io::stdout())
+    pub(crate) fn stdout() -> Result<Self> {
+        let stdout = unbuffered_stdout().context("--out: cannot write to stdout")?;
+        Ok(Self::Stdout(stdout))
     }
 
     /// In a directory, which is created if it is not there. Batch files that are in it are not touched,

@@ -36,7 +36,7 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
     let interrupts = Interrupts::default();
     let bodies = match &args.out_dir {
         Some(dir) => Bodies::directory(dir, args.force, &interrupts)?,
-        None => Bodies::stdout(),
+        None => Bodies::stdout()?,
     };
     signals::quit_after(move || interrupts.clear()).context("cannot listen for signals")?;
 
