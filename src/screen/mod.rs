@@ -19,6 +19,7 @@
 //! # Ok::<(), batchcast::PhoneNumberError>(())
 //! ```
 
+mod duplicates;
 mod filter;
 mod guess;
 mod max_invalid;
@@ -30,6 +31,7 @@ mod table;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+pub use self::duplicates::{Duplicates, Repeats};
 use self::guess::Guesses;
 pub use self::max_invalid::{MaxInvalid, MaxInvalidError};
 pub use self::numbers::NumberSet;

@@ -184,6 +184,11 @@ impl NumberSet {
         }
     }
 
+    /// The number of a [key](Self::key).
+    pub(super) fn number(key: u64) -> Option<PhoneNumber> {
+        PhoneNumber::of_value(number_of(key))
+    }
+
     /// As [`insert_all`](Self::insert_all), for numbers of these keys.
     pub(super) fn insert_keys(&mut self, keys: &[u64]) {
         for keys in keys.chunks(AT_ONCE) {

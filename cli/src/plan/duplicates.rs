@@ -4,8 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use batchcast::PhoneNumber;
-use batchcast::screen::NumberSet;
+use batchcast::{PhoneNumber, screen};
 
 /// How many of them are shown.
 const EXAMPLES: usize = 5;
@@ -15,14 +14,10 @@ const PORTION: usize = 4_096;
 const WAITING: usize = 4;
 
 /// Numbers, and the lines they are on.
-#[derive(Default)]
-struct Portion {
-    numbers: Vec<PhoneNumber>,
-    lines: Vec<u64>,
-}
+type Portion = Vec<(PhoneNumber, u64)>;
 
-/// Looks for numbers that come more than once, on a thread of its own: each look is a look at another place in memory,
-/// which takes longer than to encode the message.
+/// Looks for numbers that come more than once, on a thread of its own: to put each aside takes as long as to encode its
+/// message.
 pub(crate) struct Search {
     portion: Portion,
     portions: SyncSender<Portion>,
@@ -37,37 +32,45 @@ impl Search {
         let (portions, waiting) = sync_channel::<Portion>(WAITING);
         let (looked_at, used) = sync_channel(WAITING);
         let found = std::thread::spawn(move || {
-            let mut found = Duplicates::default();
+            let mut seen = screen::Duplicates::new(EXAMPLES);
             for mut portion in waiting {
-                found.see(&portion);
-                portion.numbers.clear();
-                portion.lines.clear();
+                for &(number, line) in &portion {
+                    seen.see(number, line);
+                }
+                portion.clear();
                 // There may be enough of them.
                 let _ = looked_at.try_send(portion);
             }
-            found
+            // The list is read, and there is another core.
+            let found = std::thread::scope(|threads| {
+                let other = threads.spawn(|| seen.find(1, 2));
+                let mut found = seen.find(0, 2);
+                found.join(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+                found
+            });
+            Duplicates::of(&found)
         });
         Self {
-            portion: Portion::default(),
+            portion: Portion::with_capacity(PORTION),
             portions,
             used,
             found,
         }
     }
 
-    /// Looks whether the number on this line was there before.
+    /// Hands over the number on this line.
     #[inline]
     pub(crate) fn see(&mut self, number: PhoneNumber, line: u64) {
-        self.portion.numbers.push(number);
-        self.portion.lines.push(line);
-        if self.portion.lines.len() == PORTION {
+        self.portion.push((number, line));
+        if self.portion.len() == PORTION {
             self.hand_over();
         }
     }
 
     #[inline(never)]
     fn hand_over(&mut self) {
-        let next = self.used.try_recv().unwrap_or_default();
+        let next = self.used.try_recv();
+        let next = next.unwrap_or_else(|_| Portion::with_capacity(PORTION));
         let portion = std::mem::replace(&mut self.portion, next);
         // If nobody takes it any more, the thread has panicked, which `finish` finds.
         let _ = self.portions.send(portion);
@@ -83,12 +86,9 @@ impl Search {
     }
 }
 
-/// The numbers seen, and which of them came again: the memory is that of a [`NumberSet`] of all recipients. Nothing of it
-/// is written anywhere but the examples.
-#[derive(Default)]
+/// The numbers that come more than once. Nothing of the others is told or written anywhere.
 pub(crate) struct Duplicates {
-    seen: NumberSet,
-    again: NumberSet,
+    numbers: u64,
     surplus: u64,
     examples: Vec<Again>,
 }
@@ -101,29 +101,21 @@ pub(crate) struct Again {
 }
 
 impl Duplicates {
-    fn see(&mut self, portion: &Portion) {
-        let Portion { numbers, lines } = portion;
-        let mut again = Vec::new();
-        self.seen.insert_all(numbers, |index| again.push(index));
-        for index in again {
-            self.see_again(numbers[index], lines[index]);
-        }
-    }
-
-    #[cold]
-    fn see_again(&mut self, number: PhoneNumber, line: u64) {
-        self.surplus += 1;
-        if self.again.insert(number) && self.examples.len() < EXAMPLES {
-            self.examples.push(Again {
-                number: number.masked().to_string(),
-                line,
-            });
+    fn of(found: &screen::Repeats) -> Self {
+        let examples = found.first().iter().map(|&(line, number)| Again {
+            number: number.masked().to_string(),
+            line,
+        });
+        Self {
+            numbers: found.numbers(),
+            surplus: found.surplus(),
+            examples: examples.collect(),
         }
     }
 
     /// How many numbers come more than once.
-    pub(crate) fn numbers(&self) -> u64 {
-        self.again.len()
+    pub(crate) const fn numbers(&self) -> u64 {
+        self.numbers
     }
 
     /// How many messages these get beyond the first.
