@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::ops::Range;
 
 use roaring::RoaringTreemap;
 use twox_hash::XxHash3_64;
@@ -182,15 +183,26 @@ impl NumberSet {
     pub fn remove(&mut self, number: PhoneNumber) -> bool {
         let was_there = match Place::of(number) {
             Place::Far(value) => self.far.remove(value),
-            Place::Near(key) => {
-                self.crowded_out.remove(key)
-                    || match &mut self.near {
-                        Near::Few(table) => table.remove(key),
-                        Near::Many(table) => table.remove(key),
-                    }
-            }
+            Place::Near(key) => self.crowded_out.remove(key) || self.remove_near(key),
         };
         self.len -= u64::from(was_there);
+        was_there
+    }
+
+    fn remove_near(&mut self, key: u64) -> bool {
+        let (was_there, keys) = match &mut self.near {
+            Near::Few(table) => (table.remove(key), table.bucket_of(key)),
+            Near::Many(table) => (table.remove(key), table.bucket_of(key)),
+        };
+        if was_there && let Some(other) = first_in(&self.crowded_out, keys) {
+            // Only behind a full bucket a key is looked for elsewhere.
+            self.crowded_out.remove(other);
+            let put = match &mut self.near {
+                Near::Few(table) => table.insert(other),
+                Near::Many(table) => table.insert(other),
+            };
+            debug_assert_eq!(put, Put::Added);
+        }
         was_there
     }
 
@@ -340,6 +352,15 @@ const fn inverse(factor: u64) -> u64 {
     inverse
 }
 
+/// The least of the values in a range.
+fn first_in(values: &RoaringTreemap, range: Range<u64>) -> Option<u64> {
+    let before = match range.start.checked_sub(1) {
+        Some(last) => values.rank(last),
+        None => 0,
+    };
+    values.select(before).filter(|value| range.contains(value))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -398,6 +419,32 @@ mod tests {
             }
             let again: NumberSet = model.iter().copied().collect();
             prop_assert_eq!(again.digest(), set.digest());
+        }
+    }
+
+    #[test]
+    fn what_is_crowded_out_is_found_when_there_is_room_again() {
+        let Near::Few(table) = NumberSet::new().near else {
+            unreachable!()
+        };
+        // All of one bucket, more than it has places.
+        let numbers: Vec<_> = table
+            .bucket_of(5)
+            .take(40)
+            .filter_map(NumberSet::number)
+            .collect();
+        let mut set = NumberSet::new();
+        set.extend(numbers.iter().copied());
+        for removed in [0, 7, 15, 20, 39] {
+            assert!(set.remove(numbers[removed]));
+            assert!(!set.contains(numbers[removed]));
+            let there = numbers.iter().filter(|&&number| set.contains(number));
+            assert_eq!(there.count() as u64, set.len());
+            for &number in &numbers {
+                let was_there = set.contains(number);
+                assert_eq!(set.insert(number), !was_there);
+            }
+            assert_eq!(set.len(), 40);
         }
     }
 

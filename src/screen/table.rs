@@ -3,6 +3,8 @@
 //! A key's upper bits say in which bucket it is, so only its lower bits are kept there (quotienting). A bucket is a
 //! cache line, and is compared as a whole. What does not fit into its bucket is the caller's to keep.
 
+use std::ops::Range;
+
 /// How many bits a key has.
 pub(super) const KEY_BITS: u32 = 33;
 
@@ -185,7 +187,14 @@ impl<L: Lane, const N: usize> Table<L, N> {
         }
     }
 
-    /// Says whether it was there.
+    /// All keys of a key's bucket.
+    pub(super) const fn bucket_of(&self, key: u64) -> Range<u64> {
+        let shift = KEY_BITS - self.bits;
+        let bucket = key >> shift;
+        bucket << shift..(bucket + 1) << shift
+    }
+
+    /// Says whether it was there. What did not fit into its bucket now does.
     pub(super) fn remove(&mut self, key: u64) -> bool {
         let (bucket, lane) = self.place(key);
         let lanes = &mut self.buckets[bucket].0;
