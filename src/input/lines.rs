@@ -1,4 +1,4 @@
-use fearless_simd::Simd;
+use fearless_simd::{Level, Simd};
 
 use super::cursor::{Cursor, Line, is_blank};
 use super::pattern::Pattern;
@@ -102,7 +102,7 @@ impl sealed::Sealed for Lines {
         start: u64,
         visitor: &mut V,
     ) -> Result<Visited, V::Error> {
-        visit::each(self.block(bytes, last), bytes, start, visitor)
+        visit::each(Level::new(), self.block(bytes, last), bytes, start, visitor)
     }
 }
 

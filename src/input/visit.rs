@@ -95,16 +95,17 @@ pub(super) fn visit<P: Parse, V: Visitor>(
     }
 }
 
-/// Shows the records of a block, or of a part of it, to a visitor.
+/// Shows the records of a block, or of a part of it, to a visitor, in a loop that is compiled for these vectors with all that
+/// is inlined into it.
 #[inline]
 pub(super) fn each<R: Records, V: Visitor>(
+    vectors: Level,
     mut records: R,
     bytes: &[u8],
     start: u64,
     visitor: &mut V,
 ) -> Result<Visited, V::Error> {
-    // Once a block: the whole loop is compiled for each kind of vectors that machines have, and all that is inlined into it.
-    dispatch!(Level::new(), simd => visit_with(simd, &mut records, bytes, start, visitor))
+    dispatch!(vectors, simd => visit_with(simd, &mut records, bytes, start, visitor))
 }
 
 #[inline(always)]

@@ -10,7 +10,7 @@ mod open;
 mod record;
 mod scan;
 
-use fearless_simd::Simd;
+use fearless_simd::{Level, Simd};
 use memchr::{memchr_iter, memchr2};
 
 use self::header::Columns;
@@ -104,7 +104,10 @@ impl sealed::Sealed for Csv {
         start: u64,
         visitor: &mut V,
     ) -> Result<Visited, V::Error> {
-        visit::each(self.block(bytes, last), bytes, start, visitor)
+        // A record is found by calls, and these are compiled for the vectors that all machines have: to change between kinds
+        // twice a record would take longer than wider ones save.
+        let records = self.block(bytes, last);
+        visit::each(Level::baseline(), records, bytes, start, visitor)
     }
 }
 

@@ -75,6 +75,8 @@ impl Ndjson {
     pub fn with_template(mut self, template: Template) -> Self {
         let renderer = Renderer::new(template, &self.keys.text.name);
         self.renderer = Some(Box::new(renderer));
+        // The renderer learns one of its own.
+        self.shape = None;
         self
     }
 
@@ -142,13 +144,13 @@ impl sealed::Sealed for Ndjson {
         start: u64,
         visitor: &mut V,
     ) -> Result<Visited, V::Error> {
-        // Two loops: what a template takes is no business of those who have none.
+        // Two loops: what a template takes is no business of those who have none. Wider vectors make nothing of it quicker.
         let has_template = self.renderer.is_some();
         let records = self.block(bytes, last);
         if has_template {
-            visit::each(Rendered(records), bytes, start, visitor)
+            visit::each(Level::baseline(), Rendered(records), bytes, start, visitor)
         } else {
-            visit::each(records, bytes, start, visitor)
+            visit::each(Level::new(), records, bytes, start, visitor)
         }
     }
 }
