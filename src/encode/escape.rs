@@ -4,9 +4,12 @@
 //! in a vector ("compress": AVX-512 as of Ice Lake and Zen 4), it is the same work for every byte, whatever it is, and
 //! no branch that could be guessed wrong. Elsewhere what stands between two such bytes is copied in one run.
 
-use fearless_simd::prelude::*;
-use fearless_simd::{Level, dispatch, mask8x64, u8x16, u8x32};
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+use fearless_simd::Simd as _;
+use fearless_simd::{Level, dispatch};
 
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+use super::compress::compress;
 use super::json::{self, BLOCK, padded};
 
 /// Writes `text` as the content of a JSON string, without the quotes around it.
@@ -35,7 +38,7 @@ pub fn escape(out: &mut Vec<u8>, text: &str) {
 
 /// A bit for each special byte of the block that begins at `base`, or of what there is of it.
 #[inline]
-fn specials_at(bytes: &[u8], base: usize) -> u64 {
+pub(super) fn specials_at(bytes: &[u8], base: usize) -> u64 {
     let rest = &bytes[base..];
     match (rest.first_chunk(), bytes.last_chunk()) {
         (Some(block), _) if !dispatch!(Level::baseline(), simd => json::has_special(simd, block)) => {
@@ -67,83 +70,11 @@ fn escape_from(out: &mut Vec<u8>, bytes: &[u8], base: usize, specials: u64) {
     copy_runs(out, bytes, base, specials);
 }
 
-/// The width of the vectors that every machine has.
+/// What the fast way copies at once, of a size that the compiler knows.
 const LANE: usize = 16;
-/// How many bytes are expanded at once: to twice as many, which is the widest vector.
-const HALF: usize = 32;
-
-/// By vectors: between the bytes stand a backslash each, or nothing, and then the nothings are dropped.
-#[inline(always)]
-fn compress<S: Simd>(simd: S, out: &mut Vec<u8>, bytes: &[u8], mut base: usize) {
-    out.extend_from_slice(&bytes[..base]);
-    while let Some(half) = bytes[base..].first_chunk() {
-        if !compress_half(simd, out, half, u64::MAX) {
-            let rest = &bytes[base..];
-            return copy_runs(out, rest, 0, specials_at(rest, 0));
-        }
-        base += HALF;
-    }
-    let rest = &bytes[base..];
-    if rest.is_empty() {
-        return;
-    }
-    let unused = 2 * (HALF - rest.len());
-    let is_written = match bytes.last_chunk() {
-        // What was written before falls out.
-        Some(last) => compress_half(simd, out, last, u64::MAX << unused),
-        None => {
-            let mut half = [b' '; HALF];
-            half[..rest.len()].copy_from_slice(rest);
-            compress_half(simd, out, &half, u64::MAX >> unused)
-        }
-    };
-    if !is_written {
-        copy_runs(out, rest, 0, specials_at(rest, 0));
-    }
-}
-
-/// Writes those bytes for which `keep` has bits, two each. Nothing, and `false`, if one of them all has no short escape.
-#[inline(always)]
-fn compress_half<S: Simd>(simd: S, out: &mut Vec<u8>, half: &[u8; HALF], keep: u64) -> bool {
-    let splat = |byte| u8x32::splat(simd, byte);
-    let bytes = u8x32::load_array_ref(simd, half);
-    // What is below a space, and a quote, which changes places with it: nothing is left of them.
-    let low = (bytes ^ splat(b'"' ^ b' ')).saturating_sub(splat(b' '));
-    let special = low.min(bytes ^ splat(b'\\')).simd_eq(0);
-    let backslashes = special.select(splat(b'\\'), splat(0));
-    // A control becomes its letter, which is larger. All else has no letter, and stays what it is.
-    let letters = u8x32::block_splat(u8x16::load_array(simd, LETTERS));
-    let letters = letters.swizzle_dyn_within_blocks(bytes.min(splat(NO_LETTER)));
-    let letters = bytes.max(letters);
-    if letters.simd_lt(b' ').any_true() {
-        return false;
-    }
-    let (low, high) = backslashes.interleave(letters);
-    let pairs = low.combine(high);
-    let keep = pairs.simd_ne(0).to_bitmask() & keep;
-    let written = pairs.compress(mask8x64::from_bitmask(simd, keep));
-    let len = out.len() + keep.count_ones() as usize;
-    out.extend_from_slice(written.as_array());
-    out.truncate(len);
-    true
-}
-
-/// Where [`LETTERS`] has none, nor for any byte behind.
-const NO_LETTER: u8 = 15;
-
-/// The letters of the controls that have a short escape.
-const LETTERS: [u8; LANE] = {
-    let mut letters = [0; LANE];
-    let mut control = 0;
-    while control < LANE {
-        letters[control] = SHORT[control];
-        control += 1;
-    }
-    letters
-};
 
 /// By runs between the special bytes, of which the first are those of the block at `base`.
-fn copy_runs(out: &mut Vec<u8>, bytes: &[u8], mut base: usize, mut specials: u64) {
+pub(super) fn copy_runs(out: &mut Vec<u8>, bytes: &[u8], mut base: usize, mut specials: u64) {
     let mut run = 0;
     loop {
         escape_block(out, bytes, &mut run, base, specials);
@@ -191,7 +122,7 @@ fn write_escape(out: &mut Vec<u8>, byte: u8) {
 
 /// What stands behind the backslash of the short escapes (RFC 8259, 7). A table, because texts have several kinds in no order, and
 /// a branch for each would be guessed wrong.
-const SHORT: [u8; 256] = {
+pub(super) const SHORT: [u8; 256] = {
     let mut short = [0; 256];
     short[b'"' as usize] = b'"';
     short[b'\\' as usize] = b'\\';
@@ -215,6 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::encode::compress::compress;
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
         // What is there before stays.

@@ -1,7 +1,8 @@
-//! Writing JSON strings, and checking JSON strings that are copied as they stand (RFC 8259, 7).
+//! Checking JSON strings that are copied as they stand, and writing JSON strings (RFC 8259, 7).
 //!
-//! Both come down to one question: where is the next byte that cannot stand for itself in a string?
-//! Between two such bytes everything is copied in one run.
+//! Both come down to one question: where is the next byte that cannot stand for itself in a string? It is asked of a block
+//! at once. How wide the vectors are that answer it is the caller's choice: a loop that is compiled for those of the
+//! machine hands them on.
 
 use std::borrow::Cow;
 
@@ -244,13 +245,18 @@ pub(super) fn padded(rest: &[u8]) -> [u8; BLOCK] {
 #[cfg(test)]
 pub(crate) fn levels() -> Vec<Level> {
     let best = Level::new();
-    let mut levels = vec![Level::baseline(), best];
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    {
-        levels.extend(best.as_sse4_2().map(Level::Sse4_2));
-        levels.extend(best.as_avx2().map(Level::Avx2));
-    }
-    levels
+    let others = [
+        best.as_sse4_2().map(Level::Sse4_2),
+        best.as_avx2().map(Level::Avx2),
+    ];
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+    let others: [Option<Level>; 0] = [];
+    let others = others.into_iter().flatten();
+    [Level::baseline(), best]
+        .into_iter()
+        .chain(others)
+        .collect()
 }
 
 #[cfg(test)]

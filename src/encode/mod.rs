@@ -12,6 +12,8 @@
 
 mod batch;
 mod buffers;
+#[cfg(any(test, target_arch = "x86", target_arch = "x86_64"))]
+mod compress;
 mod escape;
 pub mod json;
 mod limits;
