@@ -23,6 +23,7 @@ pub fn check(bytes: &[u8]) {
         let found = lines
             .iter()
             .filter(|line| line.is_too_long() || !line.is_blank());
+        assert_eq!(facts.records.len(), found.clone().count());
         for (fact, line) in facts.records.iter().zip(found) {
             let position = fact.position();
             assert_eq!(*fact, alone(*line, position, &template));

@@ -77,6 +77,18 @@ mod tests {
             .all(|byte| ranges.next().unwrap().contains(byte))
     }
 
+    /// Whether nothing is other than in the example but digits of the number, behind the first.
+    fn changes_are_digits_of(
+        number: &Range<usize>,
+        start: usize,
+        changes: &[(usize, u8)],
+        digits: bool,
+    ) -> bool {
+        let digits_of_number = number.start + 2..number.end;
+        let mut changes = changes.iter();
+        digits && changes.all(|(at, _)| digits_of_number.contains(&(start + at)))
+    }
+
     proptest! {
         #[test]
         fn vectors_of_every_kind_say_the_same(
@@ -84,16 +96,18 @@ mod tests {
             changes in proptest::collection::vec((0..32_usize, any::<u8>()), 0..3),
             digits in any::<bool>(),
         ) {
-            let number = 15..27;
+            let number = 14..26;
             let (short, long) = (Pattern::<16>::new(EXAMPLE, start, &number), Pattern::<32>::new(EXAMPLE, start, &number));
             let mut block = [b'~'; 32];
             let len = block.len().min(EXAMPLE.len() - start);
             block[..len].copy_from_slice(&EXAMPLE[start..start + len]);
-            for (at, byte) in changes {
+            for &(at, byte) in &changes {
                 block[at] = if digits { b'0' + byte % 10 } else { byte };
             }
             let first = block.first_chunk().unwrap();
             let expected = (fits(&short, first), fits(&long, &block));
+            let is_alike = changes_are_digits_of(&number, start, &changes, digits);
+            prop_assert!(!is_alike || expected == (true, true));
             for level in levels() {
                 let found = dispatch!(level, simd => (short.fits(simd, first), long.fits(simd, &block)));
                 prop_assert_eq!(found, expected, "{:?}", level);
