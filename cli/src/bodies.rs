@@ -60,7 +60,7 @@ fn unbuffered_stdout() -> io::Result<Box<dyn Write>> {
     {
         use std::os::fd::AsFd as _;
         let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-        Ok(Box::new(fs::File::from(stdout)))
+        Ok(Box::new(io::BufWriter::new(fs::File::from(stdout))))
     }
     #[cfg(not(unix))]
     Ok(Box::new(io::stdout()))
