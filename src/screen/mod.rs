@@ -1,7 +1,8 @@
 //! Who is passed over: those who want no messages, those who got one already, and what lies outside of a part of a list.
 //!
 //! A [`Screen`] is asked for every message, in the list's order. What it says depends on nothing but the list and on how
-//! it was made, so a run that is gone on with passes over the same records as before.
+//! it was made, so a run that is gone on with passes over the same records as before. [`Duplicates`] decides nothing: it finds
+//! who is in a list more than once, at the list's end.
 //!
 //! ```
 //! use batchcast::screen::{NumberSet, Reason, Screen, Verdict};
@@ -153,7 +154,7 @@ impl Screen {
     }
 
     /// How many bytes of the list at a time it is worth to let it [look ahead](Self::look_ahead); 0 if it
-    /// is not, because what it knows of those who are suppressed is in the cache anyway.
+    /// is not, because what it knows of those who are [suppressed](Self::suppress) is in the cache anyway.
     #[must_use]
     pub fn ahead(&self) -> usize {
         if self.suppressed.as_ref().is_some_and(Suppressed::is_large) {

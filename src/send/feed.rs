@@ -170,7 +170,7 @@ impl Feed {
         self
     }
 
-    /// Whether its list is a file, which does not pause.
+    /// Whether its list is a file that is read again if need be. It does not pause.
     pub(super) const fn reads_file(&self) -> bool {
         self.can_reread
     }

@@ -223,6 +223,9 @@ impl Sender {
     /// cursor is not moved. If it does not give the same messages any more, the run stops
     /// ([`FailureKind::Changed`]).
     ///
+    /// A file is taken not to pause: while a read of it hangs, as one over a network may, nothing is [kept
+    /// alive](Self::keep_alive), and what was encoded waits with it.
+    ///
     /// It is made use of with one batch [on its way](Self::in_flight) and a spool to put such a body into, and nowhere but on Unix:
     /// elsewhere reading at an offset moves the cursor.
     pub fn reread_from(mut self, list: File, start: u64) -> Self {
@@ -354,7 +357,8 @@ impl Sender {
         self
     }
 
-    /// Sends an input. It is read and encoded on two threads of their own.
+    /// Sends an input. It is read and encoded on two threads of their own; a file that is [read
+    /// again](Self::reread_from) on one.
     ///
     /// If the send stops early, the thread that reads ends only after the read it is in.
     ///

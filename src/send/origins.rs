@@ -24,7 +24,7 @@ pub(super) struct Origins {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Run {
-    /// What was expected where the run begins.
+    /// By how much it misses what was expected.
     missed_record: u64,
     missed_line: u64,
     /// Where it begins.
@@ -49,7 +49,7 @@ impl Run {
 }
 
 /// What is expected of the next message.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Next {
     record: u64,
     line: u64,

@@ -11,8 +11,9 @@ Segments are the SMS that the network makes of a text: 160 characters of the GSM
 one, and 153 into each part of a longer text; one other character, such as a curly quote or an emoji,
 and it is 70, and 67. Of each text, the first 8 of such characters are counted.
 
-Numbers that come more than once are looked for among all that are in the list. No numbers in full and
-no texts are shown; --invalid PATH writes the records that cannot be sent as they are.
+Numbers that come more than once are looked for among all that are in the list: that takes 8 bytes of
+memory a number, 80 MB for ten million, and is all that grows with the list. No numbers in full and no
+texts are shown; --invalid PATH writes the records that cannot be sent as they are.
 
 Examples:
   What would be sent, and what it costs:

@@ -122,6 +122,8 @@ impl Renderer {
             takes_text,
             ..
         } = self;
+        // Of a line that turns out to have another shape some are written. They are not looked at: the next line that has it
+        // writes all of them.
         let found = shape.as_ref()?.find(simd, lines, start, |name, value| {
             spans[name] = (value.start, value.end);
         })?;
