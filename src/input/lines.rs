@@ -1,8 +1,8 @@
-use fearless_simd::{Level, Simd};
+use fearless_simd::Simd;
 
 use super::cursor::{Cursor, Line, is_blank};
 use super::pattern::Pattern;
-use super::{Invalid, MAX_RECORD_BYTES, Parse, Record, Records, Visited, Visitor, sealed, visit};
+use super::{Invalid, MAX_RECORD_BYTES, Parse, Record, Records, sealed};
 use crate::error::{Error, RecordError};
 use crate::message::{self, Message, PhoneNumber, PhoneNumberError, Region};
 use crate::position::Position;
@@ -93,18 +93,7 @@ impl Parse for Lines {
     }
 }
 
-impl sealed::Sealed for Lines {
-    #[inline]
-    fn visit_piece<V: Visitor>(
-        &mut self,
-        bytes: &[u8],
-        last: bool,
-        start: u64,
-        visitor: &mut V,
-    ) -> Result<Visited, V::Error> {
-        visit::each(Level::new(), self.block(bytes, last), bytes, start, visitor)
-    }
-}
+impl sealed::Sealed for Lines {}
 
 /// The records of a block of [`Lines`].
 #[derive(Debug)]

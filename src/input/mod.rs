@@ -189,21 +189,33 @@ impl fmt::Debug for Invalid<'_> {
 }
 
 mod sealed {
-    use fearless_simd::Simd;
+    use fearless_simd::{Level, Simd};
 
-    use super::{Visited, Visitor};
+    use super::{Parse, Visited, Visitor, visit};
     use crate::message::Message;
 
     /// What [`Parse::visit`](super::Parse::visit) is made of.
     pub trait Sealed {
+        /// The vectors that its loop is compiled for.
+        fn vectors(&self) -> Level {
+            Level::new()
+        }
+
         /// Shows the records of a block, or of a part of it, to a visitor.
+        #[inline]
         fn visit_piece<V: Visitor>(
             &mut self,
             bytes: &[u8],
             last: bool,
             start: u64,
             visitor: &mut V,
-        ) -> Result<Visited, V::Error>;
+        ) -> Result<Visited, V::Error>
+        where
+            Self: Parse + Sized,
+        {
+            let vectors = self.vectors();
+            visit::each(vectors, self.block(bytes, last), bytes, start, visitor)
+        }
     }
 
     /// What the loop of [`Parse::visit`](super::Parse::visit) asks the records of a block for first.

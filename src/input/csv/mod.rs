@@ -19,8 +19,7 @@ use self::record::{Composer, TextPart};
 use self::scan::Row;
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
 use super::{
-    Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, Visited,
-    Visitor, sealed, visit,
+    Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, sealed,
 };
 use crate::error::{Error, ErrorKind, HeaderError, RecordError};
 use crate::message::{Message, PhoneNumber};
@@ -96,18 +95,11 @@ impl Parse for Csv {
 }
 
 impl sealed::Sealed for Csv {
+    // A record is found by calls, and these are compiled for the vectors that all machines have: to change between kinds
+    // twice a record would take longer than wider ones save.
     #[inline]
-    fn visit_piece<V: Visitor>(
-        &mut self,
-        bytes: &[u8],
-        last: bool,
-        start: u64,
-        visitor: &mut V,
-    ) -> Result<Visited, V::Error> {
-        // A record is found by calls, and these are compiled for the vectors that all machines have: to change between kinds
-        // twice a record would take longer than wider ones save.
-        let records = self.block(bytes, last);
-        visit::each(Level::baseline(), records, bytes, start, visitor)
+    fn vectors(&self) -> Level {
+        Level::baseline()
     }
 }
 
