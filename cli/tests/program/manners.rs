@@ -41,7 +41,8 @@ fn logs_say_what_is_done_and_nothing_private() {
     let list = numbers(5) + "\u{1b}[2Jbob\n";
     for (flag, level) in [("-v", " INFO "), ("-vv", "DEBUG "), ("-vvv", "TRACE ")] {
         let api = Api::start(|sandbox| sandbox.reject(rule.parse().unwrap()));
-        api.faults("batch 1: answer 500 early; batch 2: answer 401 early");
+        // Both are no acceptance whenever they come, before the last bytes or behind them.
+        api.faults("batch 1: answer 429 early retry-after=0; batch 2: answer 401 early");
         let run = api.send(&format!("{flag} --max-messages 2")).stdin(&list);
         let run = run
             .env("RC_ACCESS_TOKEN", "")
