@@ -1,7 +1,7 @@
 //! What it costs to pass people over: the way from a list's bytes to bodies, plain and with a screen. The ways take
 //! turns in one process: figures of separate runs do not compare on a machine that is shared.
 //!
-//! `cargo bench --bench screen [-- LIST]` prints for each way its time a record, and its ratio to the plain way: the
+//! `cargo bench --bench screen [-- LIST [WAY]]` prints for each way its time a record, and its ratio to the plain way: the
 //! median of the rounds, and their range. The recipients are random numbers in no order, the worst case, as are those that
 //! are suppressed.
 
@@ -15,6 +15,12 @@ use batchcast::input::{Answer, Csv, Fields, Invalid, Lines, Ndjson, Parse, Visit
 use batchcast::screen::{NumberSet, Screen, Verdict};
 use batchcast::{Envelope, Error, Message, PhoneNumber};
 use common::{ASCII, BLOCK, NAMES, consume};
+
+const SUPPRESS: &str = "suppress 100 thousand";
+const SUPPRESS_MANY: &str = "suppress 10 million";
+const UNIQUE: &str = "unique";
+const BOTH: &str = "unique, suppress 100 thousand";
+const WAYS: [&str; 4] = [SUPPRESS, SUPPRESS_MANY, UNIQUE, BOTH];
 
 const RECORDS: u64 = 1_000_000;
 const ROUNDS: usize = 5;
@@ -41,7 +47,10 @@ fn list(mut write: impl FnMut(&mut String, &str, &str)) -> Vec<u8> {
 
 #[expect(clippy::print_stdout, reason = "it is what it is for")]
 fn main() {
-    let filter = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with("--"));
+    let (filter, way) = (arguments.next(), arguments.next().unwrap_or_default());
     let wanted = |name: &str| filter.as_ref().is_none_or(|filter| name.contains(filter));
     let is_test = std::env::args().any(|arg| arg == "--test");
     // One in a hundred recipients, and as many others as make up the rest.
@@ -57,21 +66,20 @@ fn main() {
         numbers
     };
     let many = if is_test { 10_000 } else { 10_000_000 };
-    let screens = [
-        (
-            "suppress 100 thousand",
-            Screen::new().suppress(suppressed(90_000)),
-        ),
-        (
-            "suppress 10 million",
-            Screen::new().suppress(suppressed(many)),
-        ),
-        ("unique", Screen::new().unique()),
-        (
-            "unique, suppress 100 thousand",
-            Screen::new().unique().suppress(suppressed(90_000)),
-        ),
-    ];
+    let screens: Vec<(&str, Screen)> = WAYS
+        .into_iter()
+        .filter(|name| way.is_empty() || way == *name)
+        .map(|name| {
+            let screen = match name {
+                SUPPRESS => Screen::new().suppress(suppressed(90_000)),
+                SUPPRESS_MANY => Screen::new().suppress(suppressed(many)),
+                UNIQUE => Screen::new().unique(),
+                BOTH => Screen::new().unique().suppress(suppressed(90_000)),
+                _ => unreachable!("{name}"),
+            };
+            (name, screen)
+        })
+        .collect();
     if wanted("lines") {
         let list = list(|list, number, _| writeln!(list, "{number}").unwrap());
         let envelope = common::envelope(Some("Hello Team"));

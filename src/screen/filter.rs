@@ -5,8 +5,7 @@
 //! A Bloom filter whose bits for a number are all in one word ("register-blocked", Putze, Sanders and Singler, "Cache-,
 //! hash- and space-efficient Bloom filters", 2009).
 
-use std::hint::black_box;
-
+use super::ahead::LARGE;
 use crate::message::PhoneNumber;
 
 /// How many numbers there may be for each word of 64 bits: with [`BITS`] bits for each, one number in thirty that is not
@@ -15,12 +14,6 @@ const NUMBERS_A_WORD: usize = 6;
 
 /// How many bits stand for a number, at most: two may be the same.
 const BITS: u32 = 3;
-
-/// From how many bytes on a filter is large: a core's own cache has 1 or 2 MiB, and is not for it alone.
-const LARGE: usize = 1 << 20;
-
-/// How many words are asked of memory at once.
-const AT_ONCE: usize = 64;
 
 /// The digits of pi, in two words: factors must not be 0, and their bits have no pattern.
 const KEYS: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
@@ -47,26 +40,19 @@ impl Filter {
         self.words[word] & bits == bits
     }
 
-    /// Looks at the words for numbers, and at nothing else: soon after they are in the cache.
-    // First all places, then all words: so as many looks are on their way at once as the processor can have, with nothing
-    // in between.
-    pub(super) fn look_for(&self, mut numbers: impl Iterator<Item = PhoneNumber>) {
-        let mut places = [0; AT_ONCE];
-        loop {
-            let mut len = 0;
-            for (place, number) in places.iter_mut().zip(&mut numbers) {
-                (*place, _) = self.place(number.halves());
-                len += 1;
-            }
-            let words = places[..len].iter().map(|&place| self.words[place]);
-            black_box(words.fold(0, |all, word| all ^ word));
-            if len < AT_ONCE {
-                return;
-            }
-        }
+    /// Which word is asked for a number.
+    #[inline]
+    pub(super) fn place_of(&self, number: PhoneNumber) -> usize {
+        self.place(number.halves()).0
     }
 
-    /// Whether it is in no cache that is near.
+    /// Looks at a word, and at nothing else: soon after it is in the cache.
+    #[inline]
+    pub(super) fn look(&self, word: usize) -> u64 {
+        self.words[word]
+    }
+
+    /// Whether it is in no core's own cache.
     pub(super) const fn is_large(&self) -> bool {
         self.words.len() * size_of::<u64>() >= LARGE
     }

@@ -1,60 +1,53 @@
 //! The numbers that the next bytes of a list seem to have.
 
-use memchr::memchr;
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x64};
 
 use crate::message::PhoneNumber;
 
 /// As many bytes as are searched at once.
-const WINDOW: usize = 16;
+const BLOCK: usize = 64;
 
-/// What looks like a number in some bytes of a list: a guess, good enough to ask memory for what is kept of it.
-pub(super) struct Guesses<'b> {
-    bytes: &'b [u8],
-    at: usize,
-    /// How far the last one was from the one before.
-    step: usize,
+/// How many are found before they are looked at: what is found depends on the list, and should not have to be waited for.
+const AT_ONCE: usize = 64;
+
+/// Takes what looks like a number in some bytes of a list, but for the last few of these: guesses, good enough to ask memory
+/// for what is kept of them.
+#[inline]
+pub(super) fn each(bytes: &[u8], mut take: impl FnMut(PhoneNumber)) {
+    dispatch!(Level::new(), simd => each_with(simd, bytes, &mut take));
 }
 
-impl<'b> Guesses<'b> {
-    pub(super) const fn new(bytes: &'b [u8]) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            step: 0,
-        }
-    }
-
-    /// Where the next `+` is, if it is about as far away as the last one was.
-    #[inline(always)]
-    fn near(&self) -> Option<usize> {
-        let from = self.at + self.step.saturating_sub(WINDOW / 2);
-        let window = self.bytes.get(from..)?.first_chunk::<WINDOW>()?;
-        let found = u8x16::from(*window)
-            .simd_eq(u8x16::splat(b'+'))
-            .to_bitmask();
-        (found != 0).then(|| from + found.trailing_zeros() as usize)
-    }
-}
-
-impl Iterator for Guesses<'_> {
-    type Item = PhoneNumber;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<PhoneNumber> {
-        loop {
-            let at = match self.near() {
-                Some(at) => at,
-                None => self.at + memchr(b'+', self.bytes.get(self.at..)?)?,
-            };
-            let block = self.bytes.get(at..)?.first_chunk()?;
-            self.step = at - self.at;
-            self.at = at + PhoneNumber::MIN_DIGITS;
-            if let Some(number) = PhoneNumber::first_in(block) {
-                return Some(number);
+#[inline(always)]
+fn each_with<S: Simd>(simd: S, bytes: &[u8], take: &mut impl FnMut(PhoneNumber)) {
+    let (mut found, mut len) = ([0; AT_ONCE + BLOCK], 0);
+    let mut take_all = |found: &[usize]| {
+        for &at in found {
+            let block = bytes.get(at..).and_then(|rest| rest.first_chunk());
+            if let Some(number) = block.and_then(PhoneNumber::first_in) {
+                take(number);
             }
         }
+    };
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    for (block, start) in blocks.iter().zip((0..).step_by(BLOCK)) {
+        let block = u8x64::load_array_ref(simd, block);
+        let mut pluses = block.simd_eq(u8x64::splat(simd, b'+')).to_bitmask();
+        // In the list of texts there is none or one, which nobody can foresee: without a branch.
+        found[len] = start + pluses.trailing_zeros() as usize;
+        len += usize::from(pluses != 0);
+        pluses &= pluses.wrapping_sub(1);
+        while pluses != 0 {
+            found[len] = start + pluses.trailing_zeros() as usize;
+            len += 1;
+            pluses &= pluses - 1;
+        }
+        if len >= AT_ONCE {
+            take_all(&found[..len]);
+            len = 0;
+        }
     }
+    take_all(&found[..len]);
 }
 
 #[cfg(test)]
@@ -64,8 +57,11 @@ mod tests {
     use super::*;
 
     fn guesses(list: &str) -> Vec<String> {
-        let guesses = Guesses::new(list.as_bytes());
-        guesses.map(|number| number.as_str().to_owned()).collect()
+        let mut guesses = Vec::new();
+        each(list.as_bytes(), |number| {
+            guesses.push(number.as_str().to_owned())
+        });
+        guesses
     }
 
     #[test]

@@ -20,23 +20,22 @@
 //! # Ok::<(), batchcast::PhoneNumberError>(())
 //! ```
 
+mod ahead;
 mod duplicates;
 mod filter;
 mod guess;
 mod max_invalid;
 mod numbers;
-mod seen;
 mod suppressed;
 mod table;
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use self::ahead::Ahead;
 pub use self::duplicates::{Duplicates, Repeats};
-use self::guess::Guesses;
 pub use self::max_invalid::{MaxInvalid, MaxInvalidError};
 pub use self::numbers::NumberSet;
-use self::seen::Seen;
 use self::suppressed::Suppressed;
 use crate::message::{Message, PhoneNumber};
 
@@ -52,10 +51,11 @@ pub struct Screen {
     skip: u64,
     suppressed: Option<Suppressed>,
     later: Vec<Later>,
-    seen: Option<Seen>,
+    seen: Option<NumberSet>,
     /// How many more messages are sent.
     left: Option<u64>,
     passed_over: PassedOver,
+    ahead: Ahead,
 }
 
 /// Recipients that are suppressed only since a part of the list was sent.
@@ -131,9 +131,9 @@ impl Screen {
     }
 
     /// Sends each recipient the first message that is there for them, and passes over the others. The memory for it is
-    /// that of a [`NumberSet`] of all recipients, and a filter in front of it that takes 1 to 2 bytes a number.
+    /// that of a [`NumberSet`] of all recipients.
     pub fn unique(mut self) -> Self {
-        self.seen = Some(Seen::new());
+        self.seen = Some(NumberSet::new());
         self
     }
 
@@ -153,11 +153,11 @@ impl Screen {
             && self.left.is_none()
     }
 
-    /// How many bytes of the list at a time it is worth to let it [look ahead](Self::look_ahead); 0 if it
-    /// is not, because what it knows of those who are [suppressed](Self::suppress) is in the cache anyway.
+    /// How many bytes of the list at a time it is worth to let it [look ahead](Self::look_ahead); 0 if it is not, because
+    /// what it knows of numbers is in the cache anyway.
     #[must_use]
     pub fn ahead(&self) -> usize {
-        if self.suppressed.as_ref().is_some_and(Suppressed::is_large) {
+        if self.large_suppressed().is_some() || self.large_seen().is_some() {
             AHEAD
         } else {
             0
@@ -166,12 +166,24 @@ impl Screen {
 
     /// Shows it the next bytes of the list, before it is asked for the messages in them: then it need not wait for memory at
     /// each of these. It decides nothing by it. See [`Visitor::look_ahead`](crate::input::Visitor::look_ahead).
-    pub fn look_ahead(&self, bytes: &[u8]) {
-        if let Some(suppressed) = &self.suppressed
-            && suppressed.is_large()
-        {
-            suppressed.look_for(Guesses::new(bytes));
+    pub fn look_ahead(&mut self, bytes: &[u8]) {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.guess(bytes);
+        if let Some(suppressed) = self.large_suppressed() {
+            suppressed.look_ahead(&mut ahead);
         }
+        if let Some(seen) = self.large_seen() {
+            ahead.look_at(seen);
+        }
+        self.ahead = ahead;
+    }
+
+    fn large_suppressed(&self) -> Option<&Suppressed> {
+        self.suppressed.as_ref().filter(|set| set.is_large())
+    }
+
+    fn large_seen(&self) -> Option<&NumberSet> {
+        self.seen.as_ref().filter(|set| set.is_large())
     }
 
     /// Decides on the next message of the list. An admitted one that cannot be sent after all, because it fits into no
@@ -358,24 +370,28 @@ mod tests {
             let number = format!("+1{}", 2_000_000_000 + index * 7_919 % 8_000_000_000);
             PhoneNumber::parse(&number).unwrap()
         };
-        let suppressed: NumberSet = (0..1_000_000).map(|at| index(3 * at)).collect();
-        let mut screen = Screen::new().suppress(suppressed).unique();
-        assert_eq!(screen.ahead(), AHEAD);
-        for at in 0..10_000 {
-            let at = at / 2;
-            let (to, other) = (index(at), index(at + 1));
-            screen.look_ahead(format!("{}\n{} +1 +\n", to.as_str(), other.as_str()).as_bytes());
-            screen.look_ahead(b"");
-        }
-        for record in 1..10_000 {
-            let at = record / 2;
-            let expected = match (at % 3, record % 2) {
-                (0, _) => Verdict::PassedOver(Reason::Suppressed),
-                (_, 0) => Verdict::Admitted,
-                _ => Verdict::PassedOver(Reason::Duplicate),
-            };
-            let message = Message::new(index(at)).at(Position::of_record(record));
-            assert_eq!(screen.admit(&message), expected, "{record}");
+        let few: NumberSet = [index(0)].into_iter().collect();
+        let many: NumberSet = (0..800_000).map(|at| index(3 * at)).collect();
+        // Each number twice, and as many as are in no cache.
+        let list: Vec<_> = (0..90_000).flat_map(|at| [index(at); 2]).collect();
+        for (screen, is_large) in [
+            (Screen::new().suppress(many), true),
+            (Screen::new().suppress(few).unique(), true),
+            (Screen::new().limit(u64::MAX), false),
+        ] {
+            let mut plain = screen.clone();
+            let mut shown = screen;
+            for (part, record) in list.chunks(1_000).zip((1..).step_by(1_000)) {
+                let lines = part.iter().map(|to| format!("{}\n+1 +\n", to.as_str()));
+                shown.look_ahead(lines.collect::<String>().as_bytes());
+                shown.look_ahead(b"");
+                for (&to, record) in part.iter().zip(record..) {
+                    let message = Message::new(to).at(Position::of_record(record));
+                    assert_eq!(shown.admit(&message), plain.admit(&message), "{record}");
+                }
+            }
+            assert_eq!(shown.ahead() == AHEAD, is_large);
+            assert_eq!(shown.passed_over(), plain.passed_over());
         }
         assert_eq!(Screen::new().unique().ahead(), 0);
     }

@@ -1,12 +1,12 @@
 //! A set of phone numbers, for millions of them, asked once for every recipient.
 
 use std::fmt;
-use std::hint::black_box;
 use std::ops::Range;
 
 use roaring::RoaringTreemap;
 use twox_hash::XxHash3_64;
 
+use super::ahead::LARGE;
 pub(super) use super::table::KEY_BITS;
 use super::table::{Found, Put, Table};
 use crate::message::PhoneNumber;
@@ -17,9 +17,6 @@ const COUNT: u64 = 8_000_000_000;
 
 /// As many buckets as a table of small lanes has at least: from there on it takes less memory.
 const BITS_OF_LARGE: u32 = 18;
-
-/// How many places are looked at before anything is put there: as many as memory is asked for at once, and more.
-const AT_ONCE: usize = 32;
 
 /// A set of phone numbers.
 ///
@@ -107,15 +104,6 @@ impl NumberSet {
         self.insert_at(Place::of(number))
     }
 
-    /// Whether there is nothing yet where a key is kept.
-    #[inline]
-    fn is_free(&self, key: u64) -> bool {
-        match &self.near {
-            Near::Few(table) => table.is_free(key),
-            Near::Many(table) => table.is_free(key),
-        }
-    }
-
     #[inline]
     fn insert_at(&mut self, place: Place) -> bool {
         let is_new = match place {
@@ -157,16 +145,34 @@ impl NumberSet {
         PhoneNumber::of_value(number_of(key))
     }
 
-    /// Puts numbers of these keys into it. In a large set it is several times as fast as one by one: memory is waited for once
-    /// for many numbers.
-    pub(super) fn insert_keys(&mut self, keys: &[u64]) {
-        for keys in keys.chunks(AT_ONCE) {
-            let free = keys.iter().map(|&key| u32::from(self.is_free(key)));
-            // Only for the look at it, which brings it into the cache.
-            black_box(free.sum::<u32>());
-            for &key in keys {
-                self.insert_at(Place::Near(key));
-            }
+    /// Whether what is looked at is in no core's own cache.
+    pub(super) const fn is_large(&self) -> bool {
+        self.table_bytes() >= LARGE
+    }
+
+    const fn table_bytes(&self) -> usize {
+        match &self.near {
+            Near::Few(table) => table.bytes(),
+            Near::Many(table) => table.bytes(),
+        }
+    }
+
+    /// Where a number is looked for.
+    #[inline]
+    pub(super) fn place_of(&self, number: PhoneNumber) -> usize {
+        let key = Self::key(number).unwrap_or_default();
+        match &self.near {
+            Near::Few(table) => table.bucket(key),
+            Near::Many(table) => table.bucket(key),
+        }
+    }
+
+    /// Looks there, which brings it into the cache.
+    #[inline]
+    pub(super) fn look(&self, place: usize) -> u64 {
+        match &self.near {
+            Near::Few(table) => table.look(place),
+            Near::Many(table) => table.look(place),
         }
     }
 
@@ -249,12 +255,8 @@ impl NumberSet {
     /// How much memory it takes, in bytes, but for some tens of bytes. While it grows it takes half as much again.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let table = match &self.near {
-            Near::Few(table) => table.bytes(),
-            Near::Many(table) => table.bytes(),
-        };
-        let far = self.far.serialized_size() + self.crowded_out.serialized_size();
-        table + far
+        let others = self.far.serialized_size() + self.crowded_out.serialized_size();
+        self.table_bytes() + others
     }
 
     /// XXH3 (64 bits) of the numbers, in whatever order they came: sets with the same digest have the same numbers. It
@@ -390,21 +392,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn many_at_once_are_those_one_by_one(
-            numbers in proptest::collection::vec(number(), 0..400),
-            at_once in 1..100_usize,
-        ) {
-            let (mut set, mut model) = (NumberSet::new(), NumberSet::new());
-            for numbers in numbers.chunks(at_once) {
-                let keys = numbers.iter().filter_map(|&number| NumberSet::key(number));
-                set.insert_keys(&keys.collect::<Vec<_>>());
-                let near = numbers.iter().filter(|&&number| NumberSet::key(number).is_some());
-                model.extend(near.copied());
-            }
-            prop_assert_eq!((set.len(), set.digest()), (model.len(), model.digest()));
-        }
-
         #[test]
         fn it_is_a_set(steps in proptest::collection::vec((number(), 0..4_u8), 0..800)) {
             let mut set = NumberSet::new();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::NumberSet;
+use super::ahead::Ahead;
 use super::filter::Filter;
 use crate::message::PhoneNumber;
 
@@ -28,9 +29,9 @@ impl Suppressed {
         self.0.0.is_large()
     }
 
-    /// Brings what is looked at for these numbers into the cache.
-    pub(super) fn look_for(&self, numbers: impl Iterator<Item = PhoneNumber>) {
-        self.0.0.look_for(numbers);
+    /// Looks at what will be asked for the numbers that are guessed.
+    pub(super) fn look_ahead(&self, ahead: &mut Ahead) {
+        ahead.look_at_filtered(&self.0.0, &self.0.1);
     }
 
     #[cold]

@@ -5,6 +5,9 @@
 
 use std::ops::Range;
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u16x32, u32x16};
+
 /// How many bits a key has.
 pub(super) const KEY_BITS: u32 = 33;
 
@@ -16,10 +19,13 @@ pub(super) trait Lane: Copy + Eq {
 
     fn of(lower: u64) -> Self;
     fn lower(self) -> u64;
+
+    /// A bit for each lane of a bucket that is this one, the lowest for the first.
+    fn same(self, lanes: &[Self]) -> u64;
 }
 
 macro_rules! lane {
-    ($type:ty) => {
+    ($type:ty, $vector:ident) => {
         impl Lane for $type {
             const EMPTY: Self = 0;
             const BITS: u32 = Self::BITS - 1;
@@ -34,12 +40,20 @@ macro_rules! lane {
             fn lower(self) -> u64 {
                 u64::from(self) - 1
             }
+
+            #[inline(always)]
+            fn same(self, lanes: &[Self]) -> u64 {
+                dispatch!(Level::baseline(), simd => {
+                    let lanes = $vector::from_slice(simd, lanes);
+                    lanes.simd_eq($vector::splat(simd, self)).to_bitmask()
+                })
+            }
         }
     };
 }
 
-lane!(u16);
-lane!(u32);
+lane!(u16, u16x32);
+lane!(u32, u32x16);
 
 /// A cache line.
 #[derive(Clone)]
@@ -142,11 +156,7 @@ impl<L: Lane, const N: usize> Table<L, N> {
     pub(super) fn find(&self, key: u64) -> Found {
         let (bucket, lane) = self.place(key);
         let lanes = &self.buckets[bucket].0;
-        // All of them are compared, and counted without a branch: that is a few vector instructions.
-        let mut same = 0_u16;
-        for &there in lanes {
-            same += u16::from(there == lane);
-        }
+        let same = lane.same(lanes);
         if same != 0 {
             Found::Yes
         } else if lanes[N - 1] == L::EMPTY {
@@ -156,28 +166,28 @@ impl<L: Lane, const N: usize> Table<L, N> {
         }
     }
 
-    /// Whether nothing is in a key's bucket.
+    /// In which bucket a key is.
     #[inline]
-    pub(super) fn is_free(&self, key: u64) -> bool {
-        let (bucket, _) = self.place(key);
-        self.buckets[bucket].0[0] == L::EMPTY
+    pub(super) fn bucket(&self, key: u64) -> usize {
+        self.place(key).0
     }
 
+    /// Looks into a bucket, so that it is in the cache soon.
     #[inline]
+    pub(super) fn look(&self, bucket: usize) -> u64 {
+        u64::from(self.buckets[bucket].0[0] == L::EMPTY)
+    }
+
+    #[inline(always)]
     pub(super) fn insert(&mut self, key: u64) -> Put {
         let (bucket, lane) = self.place(key);
         let lanes = &mut self.buckets[bucket].0;
-        let mut is_there = false;
-        let mut taken = 0_u16;
-        for &there in lanes.iter() {
-            is_there |= there == lane;
-            taken += u16::from(there != L::EMPTY);
-        }
-        if is_there {
+        if lane.same(lanes) != 0 {
             return Put::WasThere;
         }
         // The places are filled from the first one on.
-        match lanes.get_mut(usize::from(taken)) {
+        let taken = L::EMPTY.same(lanes).trailing_zeros() as usize;
+        match lanes.get_mut(taken) {
             Some(free) => {
                 *free = lane;
                 self.len += 1;

@@ -189,8 +189,8 @@ impl Feed {
     }
 
     /// Is shown what comes next, before the messages that are in it.
-    pub(super) fn look_ahead(&self, bytes: &[u8]) {
-        if let Some(screen) = &self.screen {
+    pub(super) fn look_ahead(&mut self, bytes: &[u8]) {
+        if let Some(screen) = &mut self.screen {
             screen.look_ahead(bytes);
         }
     }
