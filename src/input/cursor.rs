@@ -163,3 +163,55 @@ pub(super) fn whole_lines(bytes: &[u8], last: bool) -> &str {
     };
     simdutf8::basic::from_utf8(&bytes[..len]).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Characters of every length, and what is none; some of it only with what follows.
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let broken: [&[u8]; 9] = [
+            b"\x80",
+            b"\xc0\xaf",
+            b"\xc3",
+            b"\xe0\x80\x80",
+            b"\xe2\x82",
+            b"\xed\xa0\x80",
+            b"\xf0\x9f\x91",
+            b"\xf4\x90\x80\x80",
+            b"\xff",
+        ];
+        prop_oneof![
+            8 => "[ -~\n]{0,80}".prop_map(String::into_bytes),
+            8 => "[é¡ñ\u{80}\u{7ff}]{1,40}".prop_map(String::into_bytes),
+            8 => "[您的订\u{800}\u{ffff}]{1,30}".prop_map(String::into_bytes),
+            8 => "[🚚👋\u{10000}\u{10ffff}]{1,20}".prop_map(String::into_bytes),
+            1 => proptest::sample::select(broken.to_vec()).prop_map(<[u8]>::to_vec),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn utf8_is_what_the_standard_library_takes_for_it(
+            pieces in proptest::collection::vec(piece(), 0..12),
+            changed in proptest::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>())),
+        ) {
+            let mut bytes = pieces.concat();
+            if let Some((at, byte)) = changed
+                && !bytes.is_empty()
+            {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            // Wherever it is cut off.
+            for end in bytes.len().saturating_sub(70)..=bytes.len() {
+                let expected = std::str::from_utf8(&bytes[..end]).unwrap_or_default();
+                prop_assert_eq!(whole_lines(&bytes[..end], true), expected);
+            }
+        }
+    }
+}
