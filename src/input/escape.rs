@@ -3,7 +3,8 @@
 //! [`json::escape`](crate::encode::json::escape) writes into a body, which is bytes. What is written here
 //! stays a `str`, so that nobody has to check it again.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{mask8x16, u8x16};
 
 use super::places::{self, Kind, Places};
 
@@ -48,10 +49,10 @@ fn write<const UNDOUBLE: bool>(out: &mut String, text: &str) {
 struct Special;
 
 impl Kind for Special {
-    #[inline]
-    fn hits(bytes: u8x16) -> u8x16 {
-        let is = |byte| bytes.simd_eq(u8x16::splat(byte));
-        let is_control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+    #[inline(always)]
+    fn hits<S: Simd>(simd: S, bytes: u8x16<S>) -> mask8x16<S> {
+        let is = |byte| bytes.simd_eq(u8x16::splat(simd, byte));
+        let is_control = bytes.min(u8x16::splat(simd, 0x1f)).simd_eq(bytes);
         is_control | is(b'"') | is(b'\\')
     }
 }

@@ -5,15 +5,16 @@
 
 use std::marker::PhantomData;
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, mask8x16, u8x16};
 
 /// The width of a vector.
 const LANE: usize = 16;
 
 /// Which bytes count.
 pub(super) trait Kind {
-    /// All bits of each byte that counts.
-    fn hits(bytes: u8x16) -> u8x16;
+    /// Each byte that counts.
+    fn hits<S: Simd>(simd: S, bytes: u8x16<S>) -> mask8x16<S>;
 }
 
 /// The offsets of the bytes that count, in order. `LANES` vectors are looked at together, at most 4: many
@@ -76,15 +77,15 @@ fn first_bits<K: Kind, const LANES: usize>(bytes: &[u8], mut base: usize) -> (us
 /// Whether there is none that counts.
 #[inline]
 pub(super) fn none<K: Kind>(bytes: &[u8]) -> bool {
-    let (lanes, rest) = bytes.as_chunks();
-    let hits = |lane: &[u8; LANE]| K::hits(u8x16::new(*lane));
-    let all = lanes.iter().fold(u8x16::ZERO, |all, lane| all | hits(lane));
-    let last = match bytes.last_chunk() {
-        // What is looked at twice does no harm.
-        Some(last) => hits(last),
-        None => return bits_of_end::<K>(&[], rest) == 0,
+    let (lanes, rest) = bytes.as_chunks::<LANE>();
+    // What is looked at twice does no harm.
+    let Some(last) = bytes.last_chunk::<LANE>() else {
+        return bits_of_end::<K>(&[], rest) == 0;
     };
-    (all | last).to_bitmask() == 0
+    dispatch!(Level::baseline(), simd => {
+        let hits = |lane| K::hits(simd, u8x16::load_array_ref(simd, lane));
+        !lanes.iter().fold(hits(last), |all, lane| all | hits(lane)).any_true()
+    })
 }
 
 /// A bit for each byte that counts, of the first ones.
@@ -116,7 +117,9 @@ fn bits_of_lanes<K: Kind>(lanes: &[[u8; LANE]]) -> u64 {
 
 #[inline]
 fn bits_of_lane<K: Kind>(lane: &[u8; LANE]) -> u64 {
-    K::hits(u8x16::new(*lane)).to_bitmask().into()
+    dispatch!(Level::baseline(), simd => {
+        K::hits(simd, u8x16::load_array_ref(simd, lane)).to_bitmask()
+    })
 }
 
 #[cfg(test)]
@@ -128,8 +131,8 @@ mod tests {
     struct Comma;
 
     impl Kind for Comma {
-        fn hits(bytes: u8x16) -> u8x16 {
-            bytes.simd_eq(u8x16::splat(b','))
+        fn hits<S: Simd>(simd: S, bytes: u8x16<S>) -> mask8x16<S> {
+            bytes.simd_eq(u8x16::splat(simd, b','))
         }
     }
 

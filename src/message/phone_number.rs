@@ -2,7 +2,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x16};
 
 use super::region::RegionError;
 
@@ -102,9 +103,12 @@ impl PhoneNumber {
     /// each, unlike [`first_of`](Self::first_of), for those who look at many.
     #[inline]
     pub(crate) fn first_in(block: &[u8; Self::MAX_LEN]) -> Option<Self> {
-        let digits = (u8x16::from(*block) - u8x16::splat(b'0')).simd_le(u8x16::splat(9));
+        let digits = dispatch!(Level::baseline(), simd => {
+            let values = u8x16::load_array_ref(simd, block) - u8x16::splat(simd, b'0');
+            values.simd_le(u8x16::splat(simd, 9)).to_bitmask()
+        });
         // The `+` is none.
-        let len = 1 + (digits.to_bitmask() >> 1).trailing_ones() as usize;
+        let len = 1 + (digits >> 1).trailing_ones() as usize;
         let is_number = (block[0] == b'+') & (block[1] != b'0') & (len > Self::MIN_DIGITS);
         is_number.then(|| Self::from_compared(block, Self::mask(len)))
     }

@@ -1,6 +1,7 @@
 //! The GSM 7-bit default alphabet and its extension table (3GPP TS 23.038, 6.2.1 and 6.2.1.1).
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x16};
 
 /// The septets that a character takes; 0 if it has none.
 #[inline]
@@ -87,14 +88,16 @@ pub(super) fn plain_run(bytes: &[u8]) -> usize {
 
 /// A bit for each byte that is not plain, the lowest for the first.
 #[inline]
-fn others_of(block: &[u8; 16]) -> u32 {
-    let bytes = u8x16::from(*block);
-    let low = u8x16::splat(b' ').saturating_sub(bytes);
-    let high = bytes.saturating_sub(u8x16::splat(b'z'));
-    // From `[` on there are six that are not letters.
-    let between = u8x16::splat(6).saturating_sub(bytes - u8x16::splat(b'['));
-    let plain = (low | high | between).simd_eq(u8x16::splat(0));
-    !plain.to_bitmask() & 0xffff
+fn others_of(block: &[u8; 16]) -> u64 {
+    dispatch!(Level::baseline(), simd => {
+        let splat = |byte| u8x16::splat(simd, byte);
+        let bytes = u8x16::load_array_ref(simd, block);
+        let low = splat(b' ').saturating_sub(bytes);
+        let high = bytes.saturating_sub(splat(b'z'));
+        // From `[` on there are six that are not letters.
+        let between = splat(6).saturating_sub(bytes - splat(b'['));
+        (!(low | high | between).simd_eq(splat(0))).to_bitmask()
+    })
 }
 
 /// Printable ASCII without what is between and behind the letters: `_` is looked at, like the others there.

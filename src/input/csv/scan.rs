@@ -1,6 +1,7 @@
 //! Where a record ends and where its cells are.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+use fearless_simd::{mask8x16, u8x16};
 
 use crate::input::places::{Kind, Places};
 
@@ -217,9 +218,9 @@ struct Separator;
 type Separators<'a> = Places<'a, Separator, 4>;
 
 impl Kind for Separator {
-    #[inline]
-    fn hits(bytes: u8x16) -> u8x16 {
-        let is = |byte| bytes.simd_eq(u8x16::splat(byte));
+    #[inline(always)]
+    fn hits<S: Simd>(simd: S, bytes: u8x16<S>) -> mask8x16<S> {
+        let is = |byte| bytes.simd_eq(u8x16::splat(simd, byte));
         is(b',') | is(b'\n') | is(b'"')
     }
 }
