@@ -1,14 +1,14 @@
 //! A list that is a file: what has to be sent again is made again from it.
 
 use std::fmt::Write as _;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use batchcast::PhoneNumber;
 use batchcast::input::{Fields, Format, Parser, Template};
 use batchcast::screen::{NumberSet, Screen};
 use batchcast::send::{DoubtPolicy, Event, FailureKind};
+use batchcast::{ErrorKind, PhoneNumber};
 use batchcast_sandbox::fault::FaultRule;
 
 use crate::support::{Bodies, House, Options, lines, within};
@@ -161,6 +161,48 @@ async fn a_list_that_has_changed_is_not_sent_again() {
         assert!(shown.contains("records 3 to 4"), "{shown}");
         // The list as it was is gone on with.
         house.run(rereading()).await.unwrap();
+        house.assert_exactly_once();
+    }
+}
+
+/// A list of which the rest cannot be read.
+struct Torn(Cursor<Vec<u8>>);
+
+impl Read for Torn {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(bytes)? {
+            0 => Err(io::Error::other("the disk is gone")),
+            read => Ok(read),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_cannot_be_read_to_its_end_is_gone_on_with() {
+    // Torn within a record of the third batch.
+    let readable = 5 * 13 + 4;
+    for bodies in [Bodies::Reread, Bodies::Spooled] {
+        let house = House::new(7, 2).await;
+        let options = Options {
+            bodies,
+            ..Options::default()
+        };
+        let input = Torn(Cursor::new(house.input()[..readable].to_vec()));
+        let ended = within(house.sender(options).await.send_input(input, lines())).await;
+        house.sandbox.settled().await.unwrap();
+        house.check(&ended);
+        let stopped = ended.unwrap_err();
+        let FailureKind::Input(error) = stopped.failure.kind() else {
+            panic!("{stopped}");
+        };
+        let byte = readable as u64;
+        assert!(
+            matches!(error.kind(), ErrorKind::Read { byte: at, .. } if *at == byte),
+            "{error}"
+        );
+        assert!(error.to_string().contains("the disk is gone"), "{error}");
+        assert_eq!(stopped.report.accepted, [1..=4]);
+        house.run(options).await.unwrap();
         house.assert_exactly_once();
     }
 }
