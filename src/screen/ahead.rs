@@ -14,7 +14,7 @@ use crate::message::PhoneNumber;
 /// From how many bytes on it is worth it: a core's own cache has 1 or 2 MiB, and is not for this alone.
 pub(super) const LARGE: usize = 1 << 20;
 
-/// What is worked out on the way; kept for its memory alone.
+/// What is worked out on the way; kept from piece to piece for its memory alone.
 #[derive(Clone, Default)]
 pub(super) struct Ahead {
     numbers: Vec<PhoneNumber>,
@@ -35,11 +35,18 @@ impl Ahead {
         self.places
             .extend(numbers.clone().map(|number| filter.place_of(number)));
         look(&self.places, |place| filter.look(place));
-        // By now that is known.
+        // The words are in the cache by now: asked for them, the filter does not wait.
         let known = numbers.filter(|&number| filter.may_have(number));
         self.places.clear();
         self.places.extend(known.map(|number| set.place_of(number)));
         look(&self.places, |place| set.look(place));
+    }
+
+    /// Forgets the numbers.
+    pub(super) fn emptied(mut self) -> Self {
+        self.numbers.clear();
+        self.places.clear();
+        self
     }
 
     /// Looks at what a set has of them.

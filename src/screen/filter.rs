@@ -1,6 +1,5 @@
 //! A filter in front of a set of numbers: what it does not know is not in the set. Nearly all recipients of a list are
-//! neither suppressed nor there for the second time, and for these one look at a word is enough, of a table a few times
-//! smaller than the set.
+//! not suppressed, and for these one look at a word is enough, of a table a few times smaller than the set.
 //!
 //! A Bloom filter whose bits for a number are all in one word ("register-blocked", Putze, Sanders and Singler, "Cache-,
 //! hash- and space-efficient Bloom filters", 2009).

@@ -167,6 +167,9 @@ impl Screen {
     /// Shows it the next bytes of the list, before it is asked for the messages in them: then it need not wait for memory at
     /// each of these. It decides nothing by it. See [`Visitor::look_ahead`](crate::input::Visitor::look_ahead).
     pub fn look_ahead(&mut self, bytes: &[u8]) {
+        if self.ahead() == 0 {
+            return;
+        }
         let mut ahead = std::mem::take(&mut self.ahead);
         ahead.guess(bytes);
         if let Some(suppressed) = self.large_suppressed() {
@@ -175,7 +178,7 @@ impl Screen {
         if let Some(seen) = self.large_seen() {
             ahead.look_at(seen);
         }
-        self.ahead = ahead;
+        self.ahead = ahead.emptied();
     }
 
     fn large_suppressed(&self) -> Option<&Suppressed> {
@@ -371,11 +374,16 @@ mod tests {
             PhoneNumber::parse(&number).unwrap()
         };
         let few: NumberSet = [index(0)].into_iter().collect();
-        let many: NumberSet = (0..800_000).map(|at| index(3 * at)).collect();
-        // Each number twice, and as many as are in no cache.
-        let list: Vec<_> = (0..90_000).flat_map(|at| [index(at); 2]).collect();
+        let many: NumberSet = (0..1_400_000).map(|at| index(3 * at)).collect();
+        // Each number twice, and as many as are in no cache; some are of another plan.
+        let number = |at: u64| match at % 100 {
+            0 => PhoneNumber::parse(&format!("+4930{:07}", at)).unwrap(),
+            _ => index(at),
+        };
+        let list: Vec<_> = (0..90_000).flat_map(|at| [number(at); 2]).collect();
         for (screen, is_large) in [
-            (Screen::new().suppress(many), true),
+            (Screen::new().suppress(many.clone()), true),
+            (Screen::new().suppress(many).unique(), true),
             (Screen::new().suppress(few).unique(), true),
             (Screen::new().limit(u64::MAX), false),
         ] {

@@ -101,12 +101,7 @@ impl NumberSet {
     /// Puts a number into it; says whether it was not there before.
     #[inline]
     pub fn insert(&mut self, number: PhoneNumber) -> bool {
-        self.insert_at(Place::of(number))
-    }
-
-    #[inline]
-    fn insert_at(&mut self, place: Place) -> bool {
-        let is_new = match place {
+        let is_new = match Place::of(number) {
             Place::Near(key) => self.insert_near(key),
             Place::Far(value) => self.far.insert(value),
         };
@@ -160,6 +155,7 @@ impl NumberSet {
     /// Where a number is looked for.
     #[inline]
     pub(super) fn place_of(&self, number: PhoneNumber) -> usize {
+        // Those of other plans are not in the table: any place does.
         let key = Self::key(number).unwrap_or_default();
         match &self.near {
             Near::Few(table) => table.bucket(key),
@@ -176,8 +172,8 @@ impl NumberSet {
         }
     }
 
-    /// Gives the keys of all numbers that have one, nearly in order.
-    pub(super) fn for_each_key(&self, mut take: impl FnMut(u64)) {
+    /// Gives the keys of all numbers that have one.
+    fn for_each_key(&self, mut take: impl FnMut(u64)) {
         match &self.near {
             Near::Few(table) => table.keys().for_each(&mut take),
             Near::Many(table) => table.keys().for_each(&mut take),
@@ -444,7 +440,16 @@ mod tests {
         // Past the change from large lanes to small ones.
         let count = 11 << (BITS_OF_LARGE - 1);
         let mut set = NumberSet::new();
-        set.extend((0..=count).map(number));
+        for index in 0..=count {
+            assert!(set.insert(number(index)), "{index}");
+            if index % 97 == 0 {
+                assert!(
+                    [index, index / 2, 0]
+                        .iter()
+                        .all(|&before| !set.insert(number(before)))
+                );
+            }
+        }
         assert!(matches!(set.near, Near::Many(_)));
         assert_eq!(set.len(), count + 1);
         let (all, step) = (0..2 * count, 37);

@@ -24,7 +24,7 @@ impl Suppressed {
         self.0.0.may_have(number) && self.surely_has(number)
     }
 
-    /// Whether its filter is in no cache that is near.
+    /// Whether its filter is in no core's own cache.
     pub(super) fn is_large(&self) -> bool {
         self.0.0.is_large()
     }
