@@ -195,6 +195,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(1_000))]
 
+        /// By the vectors that this machine has.
         #[test]
         fn utf8_is_what_the_standard_library_takes_for_it(
             pieces in proptest::collection::vec(piece(), 0..12),
