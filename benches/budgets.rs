@@ -72,6 +72,7 @@ fn main() {
     }
     if wanted("template") {
         templates();
+        templates_beside_plain();
     }
     if wanted("escape") {
         escape();
@@ -198,6 +199,47 @@ fn templates() {
         vec![
             ("batchcast", Box::new(|| ours(&mut consume))),
             ("serde_json, format!", Box::new(|| theirs(&mut consume))),
+        ],
+    );
+}
+
+/// A template beside the same texts in the list.
+fn templates_beside_plain() {
+    let envelope = common::envelope(None);
+    let fields = Fields::default();
+    let template = || common::template(ASCII);
+
+    let (plain, names) = (common::csv(ASCII), common::csv_of_names());
+    let from_list = |hand_on: &mut dyn FnMut(Bytes)| {
+        common::encode(Csv::new(&fields), &plain, &envelope, hand_on);
+    };
+    let from_template = |hand_on: &mut dyn FnMut(Bytes)| {
+        let parser = Csv::new(&fields).with_template(template());
+        common::encode(parser, &names, &envelope, hand_on);
+    };
+    plain_and_template("csv", &from_list, &from_template);
+
+    let (plain, names) = (common::ndjson(ASCII), common::ndjson_of_names());
+    let from_list = |hand_on: &mut dyn FnMut(Bytes)| {
+        common::encode(Ndjson::new(&fields), &plain, &envelope, hand_on);
+    };
+    let from_template = |hand_on: &mut dyn FnMut(Bytes)| {
+        let parser = Ndjson::new(&fields).with_template(template());
+        common::encode(parser, &names, &envelope, hand_on);
+    };
+    plain_and_template("ndjson", &from_list, &from_template);
+}
+
+/// From a list to what takes its chunks.
+type Run<'a> = &'a dyn Fn(&mut dyn FnMut(Bytes));
+
+fn plain_and_template(format: &str, from_list: Run<'_>, from_template: Run<'_>) {
+    assert!(collected(from_list) == collected(from_template));
+    compare(
+        &format!("plain, template/{format}"),
+        vec![
+            ("texts in the list", Box::new(|| from_list(&mut consume))),
+            ("template", Box::new(|| from_template(&mut consume))),
         ],
     );
 }

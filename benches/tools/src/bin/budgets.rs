@@ -106,6 +106,20 @@ const BUDGETS: &[Budget] = &[
         "csv, format!, serde_json",
     ),
     budget(
+        "CSV + template → body",
+        AtMost(1.5),
+        "the same texts in the list",
+        "plain, template/csv",
+        "template",
+    ),
+    budget(
+        "NDJSON + template → body",
+        AtMost(1.5),
+        "the same texts in the list",
+        "plain, template/ndjson",
+        "template",
+    ),
+    budget(
         "NDJSON, escapes",
         AtMost(1.25),
         "ASCII's time a byte",

@@ -128,7 +128,7 @@ fn check(contestants: &[Contestant]) -> Result<()> {
     Ok(())
 }
 
-/// Lets every contestant send the list in every round.
+/// Lets every contestant send the list in every round, those that are quick more than once.
 fn time(list: &List, contestants: &[Contestant], runs: usize) -> Result<Case> {
     list.prepare()?;
     let sandbox = Sandbox::that_counts()?;
@@ -143,8 +143,12 @@ fn time(list: &List, contestants: &[Contestant], runs: usize) -> Result<Case> {
         .collect();
     for run in 1..=runs {
         for (contestant, measured) in contestants.iter().zip(&mut measured) {
-            let mut command = contestant.command(list, &sandbox.url)?;
-            let taken = measure::run(&mut command, list.open()?)?;
+            let turn = |_| measure::run(&mut contestant.command(list, &sandbox.url)?, list.open()?);
+            let turns: Vec<_> = (0..contestant.turns()).map(turn).collect::<Result<_>>()?;
+            let quickest = turns
+                .into_iter()
+                .min_by(|a, b| a.seconds.total_cmp(&b.seconds));
+            let taken = quickest.context("everyone has a turn")?;
             eprintln!(
                 "{}, round {run}, {}: {:.2} s",
                 list.name, measured.name, taken.seconds
