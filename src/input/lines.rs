@@ -2,7 +2,7 @@ use fearless_simd::Simd;
 
 use super::cursor::{Cursor, Line, is_blank};
 use super::pattern::Pattern;
-use super::{Invalid, MAX_RECORD_BYTES, Parse, Record, Records, sealed};
+use super::{Answer, Invalid, MAX_RECORD_BYTES, Parse, Record, Records, Visitor, sealed};
 use crate::error::{Error, RecordError};
 use crate::message::{self, Message, PhoneNumber, PhoneNumberError, Region};
 use crate::position::Position;
@@ -52,7 +52,7 @@ impl Lines {
 }
 
 /// What the line before was like: the next one mostly is too.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Like {
     pattern: Pattern<BLOCK>,
     /// Of the whole line, its end included.
@@ -69,6 +69,26 @@ impl Like {
             len: line.len(),
             mask: PhoneNumber::mask(number),
         }
+    }
+}
+
+impl Like {
+    /// The message in the line at which the cursor stands, in the block that begins at `start`, if it is like this.
+    #[inline(always)]
+    fn next<'a, S: Simd>(
+        &self,
+        simd: S,
+        bytes: &'a [u8],
+        start: u64,
+        cursor: &mut Cursor,
+    ) -> Option<Message<'a>> {
+        // No search for the line end, no check of UTF-8: a number's own check lets nothing else through.
+        let block = bytes[cursor.within(start)..].first_chunk()?;
+        if !self.pattern.fits(simd, block) {
+            return None;
+        }
+        let to = PhoneNumber::from_compared(block, self.mask);
+        Some(Message::new(to).at(cursor.record(self.len, 1)))
     }
 }
 
@@ -187,14 +207,28 @@ impl Records for LineRecords<'_> {
 impl sealed::Common for LineRecords<'_> {
     #[inline(always)]
     fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
-        // No search for the line end, no check of UTF-8: a number's own check lets nothing else through.
-        let block = self.bytes[self.at()..].first_chunk()?;
-        let Like { pattern, len, mask } = &self.parser.like;
-        if !pattern.fits(simd, block) {
-            return None;
+        let Lines { like, cursor, .. } = &mut *self.parser;
+        like.next(simd, self.bytes, self.start, cursor)
+    }
+
+    #[inline(always)]
+    fn visit_common<S: Simd, V: Visitor>(
+        &mut self,
+        simd: S,
+        visitor: &mut V,
+    ) -> Result<Answer, V::Error> {
+        // What is a local of the loop is in registers.
+        let (like, bytes, start) = (self.parser.like, self.bytes, self.start);
+        let mut cursor = self.parser.cursor.clone();
+        let mut answer = Ok(Answer::Taken);
+        while let Some(message) = like.next(simd, bytes, start, &mut cursor) {
+            answer = visitor.message(&message);
+            if !matches!(answer, Ok(Answer::Taken)) {
+                break;
+            }
         }
-        let to = PhoneNumber::from_compared(block, *mask);
-        Some(self.message(to, *len))
+        self.parser.cursor = cursor;
+        answer
     }
 }
 

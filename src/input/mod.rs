@@ -191,7 +191,7 @@ impl fmt::Debug for Invalid<'_> {
 mod sealed {
     use fearless_simd::{Level, Simd};
 
-    use super::{Parse, Visited, Visitor, visit};
+    use super::{Answer, Parse, Visited, Visitor, visit};
     use crate::message::Message;
 
     /// What [`Parse::visit`](super::Parse::visit) is made of.
@@ -227,5 +227,21 @@ mod sealed {
         /// is worth as much time as it takes to parse a phone number. It is compiled once for each kind of vectors
         /// that machines have, of which `simd` is one.
         fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>>;
+
+        /// Shows such records to a visitor as long as they follow one another, and it takes them. The answer to the last.
+        #[inline(always)]
+        fn visit_common<S: Simd, V: Visitor>(
+            &mut self,
+            simd: S,
+            visitor: &mut V,
+        ) -> Result<Answer, V::Error> {
+            while let Some(message) = self.next_common(simd) {
+                let answer = visitor.message(&message)?;
+                if !matches!(answer, Answer::Taken) {
+                    return Ok(answer);
+                }
+            }
+            Ok(Answer::Taken)
+        }
     }
 }

@@ -118,14 +118,8 @@ fn visit_with<S: Simd, R: Records, V: Visitor>(
 ) -> Result<Visited, V::Error> {
     let mut enough = false;
     while !enough {
-        let mut answer = Answer::Taken;
         // A loop of its own: it need not look at what else a record may be.
-        while let Some(message) = records.next_common(simd) {
-            answer = visitor.message(&message)?;
-            if !matches!(answer, Answer::Taken) {
-                break;
-            }
-        }
+        let mut answer = records.visit_common(simd, visitor)?;
         if let Answer::Taken = answer {
             answer = match records.next()? {
                 Some(Record::Message(ref message)) => visitor.message(message)?,

@@ -15,7 +15,9 @@ use fearless_simd::{Level, Simd, dispatch};
 use self::render::Renderer;
 use self::shape::{Places, Shape};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
-use super::{Fields, Invalid, Parse, Record, Records, Template, Visited, Visitor, sealed, visit};
+use super::{
+    Answer, Fields, Invalid, Parse, Record, Records, Template, Visited, Visitor, sealed, visit,
+};
 use crate::encode::json;
 use crate::error::{Error, RecordError};
 use crate::message::{Message, PhoneNumber, Region, Text};
@@ -176,19 +178,8 @@ impl<'a> NdjsonRecords<'a> {
     /// The next record, if it has the shape that was learned.
     #[inline(always)]
     fn next_in_shape<S: Simd>(&mut self, simd: S) -> Option<Message<'a>> {
-        let start = self.at();
-        let shape = self.parser.shape.as_ref()?;
-        let found = shape.find(simd, self.text, start, |_, _| {})?;
-        let text = match found.text {
-            Some(text) => Some(Text::from_checked_json(text).ok()?),
-            None => None,
-        };
-        let position = self.parser.cursor.record(found.next - start, 1);
-        Some(Message {
-            to: found.to,
-            text,
-            position,
-        })
+        let Ndjson { shape, cursor, .. } = &mut *self.parser;
+        next_in(shape.as_ref()?, simd, self.text, self.start, cursor)
     }
 
     #[inline(never)]
@@ -326,6 +317,52 @@ impl sealed::Common for NdjsonRecords<'_> {
     fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
         self.next_in_shape(simd)
     }
+
+    #[inline(always)]
+    fn visit_common<S: Simd, V: Visitor>(
+        &mut self,
+        simd: S,
+        visitor: &mut V,
+    ) -> Result<Answer, V::Error> {
+        let mut answer = Ok(Answer::Taken);
+        let Some(shape) = &self.parser.shape else {
+            return answer;
+        };
+        // What is a local of the loop is in registers.
+        let (text, start) = (self.text, self.start);
+        let mut cursor = self.parser.cursor.clone();
+        while let Some(message) = next_in(shape, simd, text, start, &mut cursor) {
+            answer = visitor.message(&message);
+            if !matches!(answer, Ok(Answer::Taken)) {
+                break;
+            }
+        }
+        self.parser.cursor = cursor;
+        answer
+    }
+}
+
+/// The message in the line at which the cursor stands, in lines that begin at `start`, if it has the shape.
+#[inline(always)]
+fn next_in<'a, S: Simd>(
+    shape: &Shape,
+    simd: S,
+    lines: &'a str,
+    start: u64,
+    cursor: &mut Cursor,
+) -> Option<Message<'a>> {
+    let at = cursor.within(start);
+    let found = shape.find(simd, lines, at, |_, _| {})?;
+    let text = match found.text {
+        Some(text) => Some(Text::from_checked_json(text).ok()?),
+        None => None,
+    };
+    let position = cursor.record(found.next - at, 1);
+    Some(Message {
+        to: found.to,
+        text,
+        position,
+    })
 }
 
 /// The records of a block that is parsed with a template.
