@@ -165,7 +165,8 @@ impl Screen {
     }
 
     /// Shows it the next bytes of the list, before it is asked for the messages in them: then it need not wait for memory at
-    /// each of these. It decides nothing by it. See [`Visitor::look_ahead`](crate::input::Visitor::look_ahead).
+    /// each of these. It decides nothing by it. What it finds are numbers in E.164 form, not those of a
+    /// [`Region`](crate::Region). See [`Visitor::look_ahead`](crate::input::Visitor::look_ahead).
     pub fn look_ahead(&mut self, bytes: &[u8]) {
         if self.ahead() == 0 {
             return;
