@@ -2,6 +2,7 @@ use fearless_simd::Simd;
 
 use super::cursor::{Cursor, Line, is_blank};
 use super::pattern::Pattern;
+use super::visit::Run;
 use super::{Answer, Invalid, MAX_RECORD_BYTES, Parse, Record, Records, Visitor, sealed};
 use crate::error::{Error, RecordError};
 use crate::message::{self, Message, PhoneNumber, PhoneNumberError, Region};
@@ -69,26 +70,6 @@ impl Like {
             len: line.len(),
             mask: PhoneNumber::mask(number),
         }
-    }
-}
-
-impl Like {
-    /// The message in the line at which the cursor stands, in the block that begins at `start`, if it is like this.
-    #[inline(always)]
-    fn next<'a, S: Simd>(
-        &self,
-        simd: S,
-        bytes: &'a [u8],
-        start: u64,
-        cursor: &mut Cursor,
-    ) -> Option<Message<'a>> {
-        // No search for the line end, no check of UTF-8: a number's own check lets nothing else through.
-        let block = bytes[cursor.within(start)..].first_chunk()?;
-        if !self.pattern.fits(simd, block) {
-            return None;
-        }
-        let to = PhoneNumber::from_compared(block, self.mask);
-        Some(Message::new(to).at(cursor.record(self.len, 1)))
     }
 }
 
@@ -206,29 +187,42 @@ impl Records for LineRecords<'_> {
 
 impl sealed::Common for LineRecords<'_> {
     #[inline(always)]
-    fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
-        let Lines { like, cursor, .. } = &mut *self.parser;
-        like.next(simd, self.bytes, self.start, cursor)
-    }
-
-    #[inline(always)]
     fn visit_common<S: Simd, V: Visitor>(
         &mut self,
         simd: S,
         visitor: &mut V,
     ) -> Result<Answer, V::Error> {
-        // What is a local of the loop is in registers.
-        let (like, bytes, start) = (self.parser.like, self.bytes, self.start);
-        let mut cursor = self.parser.cursor.clone();
-        let mut answer = Ok(Answer::Taken);
-        while let Some(message) = like.next(simd, bytes, start, &mut cursor) {
-            answer = visitor.message(&message);
-            if !matches!(answer, Ok(Answer::Taken)) {
-                break;
-            }
-        }
-        self.parser.cursor = cursor;
+        let mut run = AlikeLines {
+            like: self.parser.like,
+            cursor: self.parser.cursor.clone(),
+            bytes: self.bytes,
+            start: self.start,
+        };
+        let answer = run.show(simd, visitor);
+        self.parser.cursor = run.cursor;
         answer
+    }
+}
+
+/// Lines that are like the one before, in the block that begins at `start`.
+struct AlikeLines<'a> {
+    like: Like,
+    cursor: Cursor,
+    bytes: &'a [u8],
+    start: u64,
+}
+
+impl Run for AlikeLines<'_> {
+    #[inline(always)]
+    fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
+        // No search for the line end, no check of UTF-8: a number's own check lets nothing else through.
+        let block = self.bytes[self.cursor.within(self.start)..].first_chunk()?;
+        let Like { pattern, len, mask } = &self.like;
+        if !pattern.fits(simd, block) {
+            return None;
+        }
+        let to = PhoneNumber::from_compared(block, *mask);
+        Some(Message::new(to).at(self.cursor.record(*len, 1)))
     }
 }
 

@@ -192,7 +192,6 @@ mod sealed {
     use fearless_simd::{Level, Simd};
 
     use super::{Answer, Parse, Visited, Visitor, visit};
-    use crate::message::Message;
 
     /// What [`Parse::visit`](super::Parse::visit) is made of.
     pub trait Sealed {
@@ -220,28 +219,18 @@ mod sealed {
 
     /// What the loop of [`Parse::visit`](super::Parse::visit) asks the records of a block for first.
     pub trait Common {
-        /// The next record, if it is a message in the shape that exporters commonly give it. `None` says nothing about
-        /// it: ask [`next`](super::Records::next), which returns all there are, these included.
+        /// Shows the next records to a visitor, as long as they are messages in the shape that exporters commonly give
+        /// them, and it takes them. [`Answer::Taken`] says nothing about the next one: ask
+        /// [`next`](super::Records::next), which returns all there are, these included.
         ///
-        /// A loop that asks here need not look at what else a record may be, and can have the message in registers. That
-        /// is worth as much time as it takes to parse a phone number. It is compiled once for each kind of vectors
-        /// that machines have, of which `simd` is one.
-        fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>>;
-
-        /// Shows such records to a visitor as long as they follow one another, and it takes them. The answer to the last.
-        #[inline(always)]
+        /// It is compiled once for each kind of vectors that machines have, of which `simd` is one.
+        ///
+        /// # Errors
+        /// If the visitor gives the list up.
         fn visit_common<S: Simd, V: Visitor>(
             &mut self,
             simd: S,
             visitor: &mut V,
-        ) -> Result<Answer, V::Error> {
-            while let Some(message) = self.next_common(simd) {
-                let answer = visitor.message(&message)?;
-                if !matches!(answer, Answer::Taken) {
-                    return Ok(answer);
-                }
-            }
-            Ok(Answer::Taken)
-        }
+        ) -> Result<Answer, V::Error>;
     }
 }

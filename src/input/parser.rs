@@ -2,11 +2,10 @@ use fearless_simd::Simd;
 
 use super::csv::Extent;
 use super::{
-    Csv, CsvRecords, Fields, Format, LineRecords, Lines, Ndjson, NdjsonRecords, Parse, Record,
-    Records, Template, TemplateError, TemplateFault, Visited, Visitor, sealed,
+    Answer, Csv, CsvRecords, Fields, Format, LineRecords, Lines, Ndjson, NdjsonRecords, Parse,
+    Record, Records, Template, TemplateError, TemplateFault, Visited, Visitor, sealed,
 };
 use crate::error::Error;
-use crate::message::Message;
 
 /// A parser of any format.
 ///
@@ -144,7 +143,7 @@ impl Records for ParserRecords<'_> {
 
 /// [`visit`](Parse::visit) asks the records of each format itself.
 impl sealed::Common for ParserRecords<'_> {
-    fn next_common<S: Simd>(&mut self, _: S) -> Option<Message<'_>> {
-        None
+    fn visit_common<S: Simd, V: Visitor>(&mut self, _: S, _: &mut V) -> Result<Answer, V::Error> {
+        Ok(Answer::Taken)
     }
 }

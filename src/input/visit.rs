@@ -108,6 +108,26 @@ pub(super) fn each<R: Records, V: Visitor>(
     dispatch!(vectors, simd => visit_with(simd, &mut records, bytes, start, visitor))
 }
 
+/// Messages in the shape that exporters commonly write, one behind the other.
+pub(super) trait Run {
+    /// The next one; `None` if the next record is none, or there is no further.
+    fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>>;
+
+    /// Shows them to a visitor as long as it takes them. The answer to the last.
+    // A loop of its own: it need not look at what else a record may be, and has the message in registers, which is worth
+    // as much time as it takes to parse a phone number. So is what is needed for each record, if it is the loop's own.
+    #[inline(always)]
+    fn show<S: Simd, V: Visitor>(&mut self, simd: S, visitor: &mut V) -> Result<Answer, V::Error> {
+        while let Some(message) = self.next_common(simd) {
+            let answer = visitor.message(&message)?;
+            if !matches!(answer, Answer::Taken) {
+                return Ok(answer);
+            }
+        }
+        Ok(Answer::Taken)
+    }
+}
+
 #[inline(always)]
 fn visit_with<S: Simd, R: Records, V: Visitor>(
     simd: S,
@@ -118,7 +138,6 @@ fn visit_with<S: Simd, R: Records, V: Visitor>(
 ) -> Result<Visited, V::Error> {
     let mut enough = false;
     while !enough {
-        // A loop of its own: it need not look at what else a record may be.
         let mut answer = records.visit_common(simd, visitor)?;
         if let Answer::Taken = answer {
             answer = match records.next()? {

@@ -18,8 +18,10 @@ use self::open::OpenRecord;
 use self::record::{Composer, TextPart};
 use self::scan::Row;
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
+use super::visit::Run;
 use super::{
-    Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, sealed,
+    Answer, Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, Visitor,
+    sealed,
 };
 use crate::error::{Error, ErrorKind, HeaderError, RecordError};
 use crate::message::{Message, PhoneNumber};
@@ -319,6 +321,17 @@ impl Records for CsvRecords<'_> {
 }
 
 impl sealed::Common for CsvRecords<'_> {
+    #[inline(always)]
+    fn visit_common<S: Simd, V: Visitor>(
+        &mut self,
+        simd: S,
+        visitor: &mut V,
+    ) -> Result<Answer, V::Error> {
+        self.show(simd, visitor)
+    }
+}
+
+impl Run for CsvRecords<'_> {
     #[inline]
     fn next_common<S: Simd>(&mut self, _: S) -> Option<Message<'_>> {
         self.common(|to, text, composer, record, position| {

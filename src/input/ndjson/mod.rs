@@ -15,6 +15,7 @@ use fearless_simd::{Level, Simd, dispatch};
 use self::render::Renderer;
 use self::shape::{Places, Shape};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
+use super::visit::Run;
 use super::{
     Answer, Fields, Invalid, Parse, Record, Records, Template, Visited, Visitor, sealed, visit,
 };
@@ -175,11 +176,15 @@ impl<'a> NdjsonRecords<'a> {
         self.parser.cursor.within(self.start)
     }
 
-    /// The next record, if it has the shape that was learned.
+    /// The records from here on that have the shape that was learned.
     #[inline(always)]
-    fn next_in_shape<S: Simd>(&mut self, simd: S) -> Option<Message<'a>> {
-        let Ndjson { shape, cursor, .. } = &mut *self.parser;
-        next_in(shape.as_ref()?, simd, self.text, self.start, cursor)
+    fn in_shape(&self) -> Option<InShape<'a, '_>> {
+        Some(InShape {
+            shape: self.parser.shape.as_ref()?,
+            cursor: self.parser.cursor.clone(),
+            text: self.text,
+            start: self.start,
+        })
     }
 
     #[inline(never)]
@@ -300,7 +305,10 @@ fn take<'r>(
 impl Records for NdjsonRecords<'_> {
     #[inline]
     fn next(&mut self) -> Result<Option<Record<'_>>, Error> {
-        if let Some(message) = dispatch!(Level::baseline(), simd => self.next_in_shape(simd)) {
+        if let Some(mut run) = self.in_shape()
+            && let Some(message) = dispatch!(Level::baseline(), simd => run.next(simd))
+        {
+            self.parser.cursor = run.cursor;
             return Ok(Some(Record::Message(message)));
         }
         Ok(self.next_of_any_shape())
@@ -314,55 +322,51 @@ impl Records for NdjsonRecords<'_> {
 
 impl sealed::Common for NdjsonRecords<'_> {
     #[inline(always)]
-    fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
-        self.next_in_shape(simd)
-    }
-
-    #[inline(always)]
     fn visit_common<S: Simd, V: Visitor>(
         &mut self,
         simd: S,
         visitor: &mut V,
     ) -> Result<Answer, V::Error> {
-        let mut answer = Ok(Answer::Taken);
-        let Some(shape) = &self.parser.shape else {
-            return answer;
+        let Some(mut run) = self.in_shape() else {
+            return Ok(Answer::Taken);
         };
-        // What is a local of the loop is in registers.
-        let (text, start) = (self.text, self.start);
-        let mut cursor = self.parser.cursor.clone();
-        while let Some(message) = next_in(shape, simd, text, start, &mut cursor) {
-            answer = visitor.message(&message);
-            if !matches!(answer, Ok(Answer::Taken)) {
-                break;
-            }
-        }
-        self.parser.cursor = cursor;
+        let answer = run.show(simd, visitor);
+        self.parser.cursor = run.cursor;
         answer
     }
 }
 
-/// The message in the line at which the cursor stands, in lines that begin at `start`, if it has the shape.
-#[inline(always)]
-fn next_in<'a, S: Simd>(
-    shape: &Shape,
-    simd: S,
-    lines: &'a str,
+/// Lines that have a shape, in the block that begins at `start`.
+struct InShape<'a, 's> {
+    shape: &'s Shape,
+    cursor: Cursor,
+    text: &'a str,
     start: u64,
-    cursor: &mut Cursor,
-) -> Option<Message<'a>> {
-    let at = cursor.within(start);
-    let found = shape.find(simd, lines, at, |_, _| {})?;
-    let text = match found.text {
-        Some(text) => Some(Text::from_checked_json(text).ok()?),
-        None => None,
-    };
-    let position = cursor.record(found.next - at, 1);
-    Some(Message {
-        to: found.to,
-        text,
-        position,
-    })
+}
+
+impl<'a> InShape<'a, '_> {
+    #[inline(always)]
+    fn next<S: Simd>(&mut self, simd: S) -> Option<Message<'a>> {
+        let at = self.cursor.within(self.start);
+        let found = self.shape.find(simd, self.text, at, |_, _| {})?;
+        let text = match found.text {
+            Some(text) => Some(Text::from_checked_json(text).ok()?),
+            None => None,
+        };
+        let position = self.cursor.record(found.next - at, 1);
+        Some(Message {
+            to: found.to,
+            text,
+            position,
+        })
+    }
+}
+
+impl Run for InShape<'_, '_> {
+    #[inline(always)]
+    fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
+        self.next(simd)
+    }
 }
 
 /// The records of a block that is parsed with a template.
@@ -381,6 +385,17 @@ impl Records for Rendered<'_> {
 }
 
 impl sealed::Common for Rendered<'_> {
+    #[inline(always)]
+    fn visit_common<S: Simd, V: Visitor>(
+        &mut self,
+        simd: S,
+        visitor: &mut V,
+    ) -> Result<Answer, V::Error> {
+        self.show(simd, visitor)
+    }
+}
+
+impl Run for Rendered<'_> {
     #[inline(always)]
     fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
         let (to, own, position) = self.0.next_rendered(simd)?;
