@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use batchcast::Envelope;
 use batchcast::encode::json;
-use batchcast::input::{Csv, Fields, Lines, Ndjson};
+use batchcast::input::{Csv, Fields, Lines, Ndjson, Parse};
 use bytes::Bytes;
 use common::{ASCII, CHINESE, EMOJI, ESCAPES, RECORDS, SPANISH, collected, consume, rivals};
 
@@ -205,35 +205,38 @@ fn templates() {
 
 /// A template beside the same texts in the list.
 fn templates_beside_plain() {
-    let envelope = common::envelope(None);
     let fields = Fields::default();
     let template = || common::template(ASCII);
-
-    let (plain, names) = (common::csv(ASCII), common::csv_of_names());
-    let from_list = |hand_on: &mut dyn FnMut(Bytes)| {
-        common::encode(Csv::new(&fields), &plain, &envelope, hand_on);
-    };
-    let from_template = |hand_on: &mut dyn FnMut(Bytes)| {
-        let parser = Csv::new(&fields).with_template(template());
-        common::encode(parser, &names, &envelope, hand_on);
-    };
-    plain_and_template("csv", &from_list, &from_template);
-
-    let (plain, names) = (common::ndjson(ASCII), common::ndjson_of_names());
-    let from_list = |hand_on: &mut dyn FnMut(Bytes)| {
-        common::encode(Ndjson::new(&fields), &plain, &envelope, hand_on);
-    };
-    let from_template = |hand_on: &mut dyn FnMut(Bytes)| {
-        let parser = Ndjson::new(&fields).with_template(template());
-        common::encode(parser, &names, &envelope, hand_on);
-    };
-    plain_and_template("ndjson", &from_list, &from_template);
+    let csv = || Csv::new(&fields);
+    plain_and_template(
+        "csv",
+        (csv, &common::csv(ASCII)),
+        (|| csv().with_template(template()), &common::csv_of_names()),
+    );
+    let ndjson = || Ndjson::new(&fields);
+    plain_and_template(
+        "ndjson",
+        (ndjson, &common::ndjson(ASCII)),
+        (
+            || ndjson().with_template(template()),
+            &common::ndjson_of_names(),
+        ),
+    );
 }
 
-/// From a list to what takes its chunks.
-type Run<'a> = &'a dyn Fn(&mut dyn FnMut(Bytes));
-
-fn plain_and_template(format: &str, from_list: Run<'_>, from_template: Run<'_>) {
+/// The two, each with its list.
+fn plain_and_template<P: Parse>(
+    format: &str,
+    (plain, texts): (impl Fn() -> P, &[u8]),
+    (template, names): (impl Fn() -> P, &[u8]),
+) {
+    let envelope = common::envelope(None);
+    let from_list = |hand_on: &mut dyn FnMut(Bytes)| {
+        common::encode(plain(), texts, &envelope, hand_on);
+    };
+    let from_template = |hand_on: &mut dyn FnMut(Bytes)| {
+        common::encode(template(), names, &envelope, hand_on);
+    };
     assert!(collected(from_list) == collected(from_template));
     compare(
         &format!("plain, template/{format}"),
