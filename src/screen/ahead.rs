@@ -49,13 +49,9 @@ impl Ahead {
         self
     }
 
-    /// Looks at what a set has of them.
-    pub(super) fn look_at(&mut self, set: &NumberSet) {
-        self.places.clear();
-        let numbers = self.numbers.iter().copied();
-        self.places
-            .extend(numbers.map(|number| set.place_of(number)));
-        look(&self.places, |place| set.look(place));
+    /// Those that were guessed.
+    pub(super) fn numbers(&self) -> &[PhoneNumber] {
+        &self.numbers
     }
 }
 

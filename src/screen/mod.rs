@@ -26,6 +26,7 @@ mod filter;
 mod guess;
 mod max_invalid;
 mod numbers;
+mod seen;
 mod suppressed;
 mod table;
 
@@ -36,6 +37,7 @@ use self::ahead::Ahead;
 pub use self::duplicates::{Duplicates, Repeats};
 pub use self::max_invalid::{MaxInvalid, MaxInvalidError};
 pub use self::numbers::NumberSet;
+use self::seen::Seen;
 use self::suppressed::Suppressed;
 use crate::message::{Message, PhoneNumber};
 
@@ -51,7 +53,7 @@ pub struct Screen {
     skip: u64,
     suppressed: Option<Suppressed>,
     later: Vec<Later>,
-    seen: Option<NumberSet>,
+    seen: Option<Seen>,
     /// How many more messages are sent.
     left: Option<u64>,
     passed_over: PassedOver,
@@ -133,7 +135,7 @@ impl Screen {
     /// Sends each recipient the first message that is there for them, and passes over the others. The memory for it is
     /// that of a [`NumberSet`] of all recipients.
     pub fn unique(mut self) -> Self {
-        self.seen = Some(NumberSet::new());
+        self.seen = Some(Seen::default());
         self
     }
 
@@ -157,7 +159,7 @@ impl Screen {
     /// what it knows of numbers is in the cache anyway.
     #[must_use]
     pub fn ahead(&self) -> usize {
-        if self.large_suppressed().is_some() || self.large_seen().is_some() {
+        if self.large_suppressed().is_some() || self.has_large_seen() {
             AHEAD
         } else {
             0
@@ -176,8 +178,8 @@ impl Screen {
         if let Some(suppressed) = self.large_suppressed() {
             suppressed.look_ahead(&mut ahead);
         }
-        if let Some(seen) = self.large_seen() {
-            ahead.look_at(seen);
+        if let Some(seen) = self.seen.as_mut().filter(|seen| seen.is_large()) {
+            seen.expect(ahead.numbers());
         }
         self.ahead = ahead.emptied();
     }
@@ -186,8 +188,8 @@ impl Screen {
         self.suppressed.as_ref().filter(|set| set.is_large())
     }
 
-    fn large_seen(&self) -> Option<&NumberSet> {
-        self.seen.as_ref().filter(|set| set.is_large())
+    fn has_large_seen(&self) -> bool {
+        self.seen.as_ref().is_some_and(Seen::is_large)
     }
 
     /// Decides on the next message of the list. An admitted one that cannot be sent after all, because it fits into no

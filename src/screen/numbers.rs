@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use fearless_simd::{Level, dispatch};
 use roaring::RoaringTreemap;
 use twox_hash::XxHash3_64;
 
@@ -101,16 +102,19 @@ impl NumberSet {
     /// Puts a number into it; says whether it was not there before.
     #[inline]
     pub fn insert(&mut self, number: PhoneNumber) -> bool {
-        let is_new = match Place::of(number) {
-            Place::Near(key) => self.insert_near(key),
-            Place::Far(value) => self.far.insert(value),
-        };
-        self.len += u64::from(is_new);
-        is_new
+        match Place::of(number) {
+            Place::Near(key) => self.insert_key(key),
+            Place::Far(value) => {
+                let is_new = self.far.insert(value);
+                self.len += u64::from(is_new);
+                is_new
+            }
+        }
     }
 
+    /// The same, for a number whose [key](Self::key) is known.
     #[inline]
-    fn insert_near(&mut self, key: u64) -> bool {
+    pub(super) fn insert_key(&mut self, key: u64) -> bool {
         let (put, is_crowded) = match &mut self.near {
             Near::Few(table) => (table.insert(key), table.is_crowded()),
             Near::Many(table) => (table.insert(key), table.is_crowded()),
@@ -120,6 +124,7 @@ impl NumberSet {
             Put::WasThere => return false,
             Put::NoRoom => self.crowded_out.insert(key),
         };
+        self.len += u64::from(is_new);
         if is_crowded {
             self.grow();
         }
@@ -133,6 +138,17 @@ impl NumberSet {
             Place::Near(key) => Some(key),
             Place::Far(_) => None,
         }
+    }
+
+    /// The [keys](Self::key) of all these, and [`NO_KEY`] for those that have none.
+    pub(super) fn keys(numbers: &[PhoneNumber], keys: &mut Vec<u64>) {
+        keys.resize(numbers.len(), NO_KEY);
+        // The compiler makes vectors of it, as there is no branch.
+        dispatch!(Level::new(), _simd => {
+            for (key, number) in keys.iter_mut().zip(numbers) {
+                *key = key_or_none(*number);
+            }
+        });
     }
 
     /// The number of a [key](Self::key).
@@ -169,6 +185,15 @@ impl NumberSet {
         match &self.near {
             Near::Few(table) => table.look(place),
             Near::Many(table) => table.look(place),
+        }
+    }
+
+    /// Has the place of a [key](Self::key) brought into the cache, and does not wait for it.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, key: u64) {
+        match &self.near {
+            Near::Few(table) => table.prefetch(key),
+            Near::Many(table) => table.prefetch(key),
         }
     }
 
@@ -318,13 +343,23 @@ impl Place {
     }
 }
 
+/// Stands for the key of a number that has none.
+pub(super) const NO_KEY: u64 = u64::MAX;
+
+#[inline(always)]
+const fn key_or_none(number: PhoneNumber) -> u64 {
+    let near = number.value_of_twelve().wrapping_sub(FIRST);
+    let key = mixed(near);
+    if near < COUNT { key } else { NO_KEY }
+}
+
 /// Odd, and random in all of their bits.
 const FACTORS: [u64; 2] = [0x1_5ab1_9e35, 0x1_c6a7_35ed];
 const INVERSE: [u64; 2] = [inverse(FACTORS[0]), inverse(FACTORS[1])];
 const MASK: u64 = (1 << KEY_BITS) - 1;
 
 /// Another number for each: numbers that differ in a digit are in buckets far from each other.
-#[inline]
+#[inline(always)]
 const fn mixed(near: u64) -> u64 {
     let key = near.wrapping_mul(FACTORS[0]) & MASK;
     let key = key ^ key >> 17;
@@ -399,6 +434,12 @@ mod tests {
                     _ => prop_assert_eq!(set.insert(number), model.insert(number)),
                 }
                 prop_assert_eq!(set.len(), model.len() as u64);
+            }
+            let numbers: Vec<_> = model.iter().copied().collect();
+            let mut keys = Vec::new();
+            NumberSet::keys(&numbers, &mut keys);
+            for (number, key) in numbers.into_iter().zip(keys) {
+                prop_assert_eq!(NumberSet::key(number).unwrap_or(NO_KEY), key);
             }
             let again: NumberSet = model.iter().copied().collect();
             prop_assert_eq!(again.digest(), set.digest());

@@ -7,21 +7,27 @@ use std::ops::Range;
 
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, u16x32, u32x16};
+use prefetch_index::prefetch_index;
 
 /// How many bits a key has.
 pub(super) const KEY_BITS: u32 = 33;
 
 /// What is kept of a key. 0 is an empty place, so one more than the lower bits is kept.
-pub(super) trait Lane: Copy + Eq {
+pub(super) trait Lane: Copy + Eq + Into<u64> {
     const EMPTY: Self;
     /// The most bits of a key that can be kept.
     const BITS: u32;
 
     fn of(lower: u64) -> Self;
+    /// A lane of a table with smaller ones: what does not fit is lost.
+    fn narrowed(lane: u64) -> Self;
     fn lower(self) -> u64;
 
     /// A bit for each lane of a bucket that is this one, the lowest for the first.
-    fn same(self, lanes: &[Self]) -> u64;
+    fn same<S: Simd>(self, simd: S, lanes: &[Self]) -> u64;
+
+    /// The lanes of a bucket that have this bit, and those that have it not, without it, each from the first place on.
+    fn halves<S: Simd>(simd: S, lanes: &[Self], bit: u32, halves: [&mut [Self]; 2]);
 }
 
 macro_rules! lane {
@@ -36,17 +42,40 @@ macro_rules! lane {
                 lower as Self + 1
             }
 
+            #[inline(always)]
+            #[expect(clippy::cast_possible_truncation, reason = "the caller keeps to BITS")]
+            fn narrowed(lane: u64) -> Self {
+                lane as Self
+            }
+
             #[inline]
             fn lower(self) -> u64 {
                 u64::from(self) - 1
             }
 
             #[inline(always)]
-            fn same(self, lanes: &[Self]) -> u64 {
-                dispatch!(Level::baseline(), simd => {
-                    let lanes = $vector::from_slice(simd, lanes);
-                    lanes.simd_eq($vector::splat(simd, self)).to_bitmask()
-                })
+            fn same<S: Simd>(self, simd: S, lanes: &[Self]) -> u64 {
+                let lanes = $vector::from_slice(simd, lanes);
+                lanes.simd_eq($vector::splat(simd, self)).to_bitmask()
+            }
+
+            #[inline(always)]
+            fn halves<S: Simd>(
+                simd: S,
+                lanes: &[Self],
+                bit: u32,
+                [without, with]: [&mut [Self]; 2],
+            ) {
+                let splat = |value| $vector::splat(simd, value);
+                let lanes = $vector::from_slice(simd, lanes);
+                let bit = 1 << bit;
+                let is_empty = lanes.simd_eq(splat(Self::EMPTY));
+                let lower = lanes - splat(1);
+                let is_without = (lower & splat(bit)).simd_eq(splat(0));
+                let lanes = (lower & splat(bit - 1)) + splat(1);
+                // What is behind them is 0, so it is empty.
+                lanes.compress(is_without & !is_empty).store_slice(without);
+                lanes.compress(!is_without & !is_empty).store_slice(with);
             }
         }
     };
@@ -135,28 +164,32 @@ impl<L: Lane, const N: usize> Table<L, N> {
     pub(super) fn doubled<M: Lane, const K: usize>(&self) -> Table<M, K> {
         const { assert!(K >= N) };
         let bits = self.bits + 1;
-        let mut larger = Table::<M, K>::new(bits);
-        let shift = KEY_BITS - self.bits;
-        let halves = larger.buckets.chunks_exact_mut(2);
-        for (halves, (bucket, number)) in halves.zip(self.buckets.iter().zip(0_u64..)) {
-            let mut taken = [0; 2];
-            for lane in bucket.0.iter().take_while(|&&lane| lane != L::EMPTY) {
-                let key = number << shift | lane.lower();
-                let (place, lane) = Table::<M, K>::place_of(key, bits);
-                let half = place % 2;
-                halves[half].0[taken[half]] = lane;
-                taken[half] += 1;
+        let mut buckets = Vec::with_capacity(2 * self.buckets.len());
+        dispatch!(Level::new(), simd => {
+            for bucket in &self.buckets {
+                let (mut without, mut with) = ([L::EMPTY; N], [L::EMPTY; N]);
+                L::halves(simd, &bucket.0, KEY_BITS - bits, [&mut without, &mut with]);
+                for half in [without, with] {
+                    let mut larger = [M::EMPTY; K];
+                    for (lane, smaller) in larger.iter_mut().zip(half) {
+                        *lane = M::narrowed(smaller.into());
+                    }
+                    buckets.push(Bucket(larger));
+                }
             }
+        });
+        Table {
+            buckets,
+            bits,
+            len: self.len,
         }
-        larger.len = self.len;
-        larger
     }
 
     #[inline]
     pub(super) fn find(&self, key: u64) -> Found {
         let (bucket, lane) = self.place(key);
         let lanes = &self.buckets[bucket].0;
-        let same = lane.same(lanes);
+        let same = dispatch!(Level::baseline(), simd => lane.same(simd, lanes));
         if same != 0 {
             Found::Yes
         } else if lanes[N - 1] == L::EMPTY {
@@ -178,15 +211,26 @@ impl<L: Lane, const N: usize> Table<L, N> {
         u64::from(self.buckets[bucket].0[0] == L::EMPTY)
     }
 
+    /// Has a key's bucket brought into the cache, and does not wait for it.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, key: u64) {
+        prefetch_index(&self.buckets, self.bucket(key));
+    }
+
     #[inline(always)]
     pub(super) fn insert(&mut self, key: u64) -> Put {
+        dispatch!(Level::new(), simd => self.insert_with(simd, key))
+    }
+
+    #[inline(always)]
+    fn insert_with<S: Simd>(&mut self, simd: S, key: u64) -> Put {
         let (bucket, lane) = self.place(key);
         let lanes = &mut self.buckets[bucket].0;
-        if lane.same(lanes) != 0 {
+        if lane.same(simd, lanes) != 0 {
             return Put::WasThere;
         }
         // The places are filled from the first one on.
-        let taken = L::EMPTY.same(lanes).trailing_zeros() as usize;
+        let taken = L::EMPTY.same(simd, lanes).trailing_zeros() as usize;
         match lanes.get_mut(taken) {
             Some(free) => {
                 *free = lane;
