@@ -24,6 +24,9 @@ const KEYS: &str = "from, base_url, ca_bundle, format, to_field, text_field, reg
                     on_invalid, max_invalid, in_flight, in_doubt, linger, spool, canary, max_failed, suppress, \
                     price, rate";
 
+/// What a run that is gone on with remembers from its begin: a profile, which may have changed since, does not overrule that.
+const REMEMBERED: &[&str] = &["on_invalid", "max_invalid", "suppress"];
+
 /// A profile that is applied.
 #[derive(Debug)]
 pub(crate) struct Profile {
@@ -217,10 +220,12 @@ impl Profile {
             .map(|sub| sub.get_name().to_owned())
             .collect();
         for name in names {
+            let goes_on = name == "resume";
             command = command.mut_subcommand(name, |mut sub| {
                 for (key, value) in &self.settings {
                     let has_it = sub.get_arguments().any(|arg| arg.get_id() == key);
-                    if has_it && !is_in_environment(key) {
+                    let is_remembered = goes_on && REMEMBERED.contains(key);
+                    if has_it && !is_remembered && !is_in_environment(key) {
                         let value = value.clone();
                         // It may be a number that not everybody is to see.
                         sub = sub.mut_arg(*key, |arg| {

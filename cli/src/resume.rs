@@ -41,7 +41,7 @@ pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
             args.screen,
             std::mem::take(&mut recipe.screen),
             Since::of_journal(&args.journal, &state),
-        ),
+        )?,
     };
     let held = state.held().iter().map(|held| held.batch.messages).sum();
     let care = Care::of_resume(recipe.canary, held, args.delivery.care);

@@ -131,7 +131,14 @@ impl Screening {
     }
 
     /// What they mean for a run that is gone on with.
-    pub(crate) fn resolve_again(args: ScreenAgainArgs, recipe: ScreenRecipe, since: Since) -> Self {
+    ///
+    /// # Errors
+    /// If lists are named and the run was begun without any: what was sent before could not be told from what was not.
+    pub(crate) fn resolve_again(
+        args: ScreenAgainArgs,
+        recipe: ScreenRecipe,
+        since: Since,
+    ) -> Result<Self> {
         let is_api = |path: &PathBuf| path.as_os_str() == API;
         let opt_outs = if recipe.opt_outs {
             OptOuts::At(since.first_list())
@@ -142,11 +149,17 @@ impl Screening {
         };
         let mut suppress = args.suppress;
         suppress.retain(|path| !is_api(path));
+        if !suppress.is_empty() && recipe.suppressed.is_none() {
+            return Err(Usage::error(
+                "--suppress: the run was begun without such a list, so what was sent could not be told from what was \
+                 not. Those who have opted out at the API since then are passed over with --suppress api.",
+            ));
+        }
         if suppress.is_empty() {
             suppress = recipe.suppress;
         }
         let most_before = recipe.max_invalid.and_then(|most| most.parse().ok());
-        Self {
+        Ok(Self {
             suppress,
             opt_outs,
             unique: recipe.unique,
@@ -156,7 +169,7 @@ impl Screening {
             since: Some(since),
             max_invalid: args.max_invalid.or(most_before),
             passed_over: args.passed_over,
-        }
+        })
     }
 
     /// Reads all that can be read without a network.

@@ -78,7 +78,13 @@ pub(crate) struct ReportArgs {
     pub(crate) file: Option<PathBuf>,
 
     /// How the rows are written
-    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    // Not `format`, which in a profile is that of a list.
+    #[arg(
+        long = "format",
+        id = "rows",
+        value_name = "FORMAT",
+        default_value = "csv"
+    )]
     pub(crate) format: RowsArg,
 
     /// Write the rows to this file [default: standard output, which is also meant by -; none if there is --html]

@@ -101,7 +101,13 @@ pub(crate) struct OptOutsArgs {
     pub(crate) from: String,
 
     /// How to write the list
-    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    // Not `format`, which in a profile is that of a list.
+    #[arg(
+        long = "format",
+        id = "rows",
+        value_name = "FORMAT",
+        default_value = "csv"
+    )]
     pub(crate) format: OptOutFormat,
 
     /// Where to write it, once all of it is there [default: standard output, page by page]

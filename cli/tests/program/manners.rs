@@ -146,6 +146,54 @@ fn a_profile_stands_for_what_is_not_typed() {
 }
 
 #[test]
+fn a_profile_does_not_overrule_what_a_run_was_begun_with() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    std::fs::create_dir(files.path("batchcast")).unwrap();
+    let list = files.write("list.txt", numbers(3) + "Bob\n" + &numbers(6));
+    let suppressed = files.write("suppressed.txt", number(0));
+    let others = files.write("others.txt", number(1));
+    api.faults("batch 2: answer 400");
+    let send = api
+        .send("--max-messages 2 --max-invalid 50")
+        .arg("--suppress");
+    let send = send.arg(suppressed).arg(&list).private(numbers(6));
+    send.run().code(1);
+
+    let profile = format!(
+        "[default]\nmax_invalid = 0\non_invalid = \"stop\"\nsuppress = {:?}\n",
+        others.to_str().unwrap()
+    );
+    files.write("batchcast/config.toml", profile);
+    let journal = files.path("list.txt.batchcast");
+    let resume = api.resume(journal).private(numbers(6));
+    let resume = resume.env("XDG_CONFIG_HOME", files.path(""));
+    resume.run().code(3);
+    assert_eq!(api.recipients().len(), 7);
+}
+
+#[test]
+fn each_command_takes_of_a_profile_what_is_for_it() {
+    let files = Files::new();
+    std::fs::create_dir(files.path("batchcast")).unwrap();
+    let profile = "[default]\nformat = \"lines\"\nmax_messages = 7\nmax_bytes = \"1 MB\"\non_invalid = \"stop\"\n\
+        max_invalid = \"5%\"\nin_flight = 2\nin_doubt = \"skip\"\nlinger = \"2m\"\nspool = \"none\"\ncanary = 3\n\
+        max_failed = 1\nregion = \"US\"\nprice = 0.01\nrate = 40\nfrom = \"+16505550100\"\n";
+    files.write("batchcast/config.toml", profile);
+    let nothing = files.path("nothing");
+    // There is no such file: so much further they come, and not to what is wrong with a flag.
+    for command in ["send", "plan", "encode --out -", "resume", "report"] {
+        let run = batchcast(command)
+            .arg(&nothing)
+            .env("RC_ACCESS_TOKEN", TOKEN);
+        let ran = run.env("XDG_CONFIG_HOME", files.path("")).run();
+        ran.err("No such file");
+    }
+    let opt_outs = batchcast("opt-outs").env("XDG_CONFIG_HOME", files.path(""));
+    opt_outs.run().code(2).err("no credentials");
+}
+
+#[test]
 fn sizes_and_times_as_people_write_them() {
     let send = |flags: &str| {
         batchcast(&format!("send --sandbox {flags}"))

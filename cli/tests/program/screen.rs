@@ -380,6 +380,26 @@ fn a_run_is_gone_on_with_by_the_same_screen() {
 }
 
 #[test]
+fn a_run_without_a_list_is_not_gone_on_with_by_one() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(6));
+    let left = files.write("left.txt", number(5));
+    api.faults(FAILS_AT_2);
+    let send = api.send("--max-messages 2").arg(&list).private(numbers(6));
+    send.run().code(4);
+    api.faults("");
+
+    // It would be forgotten by the next process, and who is on it would get a message then.
+    let resume = || api.resume(journal_of(&list)).private(numbers(6));
+    let ran = resume().arg("--suppress").arg(&left).run().code(2);
+    ran.discreet().err("begun without").err("--suppress api");
+    assert_eq!(api.recipients(), numbered([0, 1]));
+    resume().run().code(0);
+    assert_eq!(api.recipients(), numbered(0..6));
+}
+
+#[test]
 fn a_broken_list_is_given_up() {
     // 30 of 1,010 are invalid, the first of them at once.
     let broken = "Bob\n".repeat(30) + &numbers(980) + "Eve\n";
