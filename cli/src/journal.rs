@@ -2,8 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, Metadata};
-use std::io::ErrorKind;
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -16,6 +16,9 @@ use crate::terminal;
 
 /// What the names of journals end with.
 const EXTENSION: &str = "batchcast";
+
+/// What a journal begins with.
+const BEGINS: [u8; 13] = *b"{\"batchcast\":";
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +174,22 @@ impl Plan {
             path.display()
         )))
     }
+}
+
+/// Sees that a file that is to be written anew is no journal, which is all that is known of who got a message.
+///
+/// # Errors
+/// If it is one.
+pub(crate) fn spare(flag: &str, path: &Path) -> Result<()> {
+    let mut start = [0; BEGINS.len()];
+    let is_journal = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    if is_journal.is_ok() && start == BEGINS {
+        return Err(Usage::error(format!(
+            "{flag}: {} is the journal of a send, and is not written over",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Whether another place may do.

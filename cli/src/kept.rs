@@ -22,7 +22,9 @@ impl Kept {
         in_journal: Option<&Path>,
         delivery: &Delivery,
     ) -> Self {
-        let mut resume = format!("batchcast resume {}", quoted(path));
+        // Wherever the command is typed.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let mut resume = format!("batchcast resume {}", quoted(&path));
         match &list.file {
             None => resume += " FILE",
             Some(file) if std::path::absolute(file).ok().as_deref() == in_journal => {}
@@ -41,10 +43,7 @@ impl Kept {
         if let Some(bundle) = &delivery.server.ca_bundle {
             resume += &format!(" --ca-bundle {}", quoted(bundle));
         }
-        Self {
-            path: path.to_owned(),
-            resume,
-        }
+        Self { path, resume }
     }
 }
 

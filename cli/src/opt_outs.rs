@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use batchcast::PhoneNumber;
-use batchcast::send::{Client, OptOut};
+use batchcast::send::{Client, Failure, OptOut};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -13,9 +13,9 @@ use crate::args::{OptOutFormat, OptOutsArgs};
 use crate::config::{Target, sender};
 use crate::exit::Exit;
 use crate::hooks::Pauses;
-use crate::progress::{count, time};
+use crate::progress::count;
 use crate::send::connect;
-use crate::terminal;
+use crate::{journal, readback, terminal};
 
 /// Runs the command.
 ///
@@ -38,8 +38,12 @@ pub(crate) fn run(args: &OptOutsArgs) -> Result<Exit> {
             format: args.format,
         };
         let written = match &args.out {
-            None => terminal_or_pipe(download.write(io::stdout(), &pauses).await)?,
-            Some(path) => download.write_file(path, &pauses).await?,
+            None => terminal_or_pipe(download.write(io::stdout(), &pauses).await),
+            Some(path) => download.write_file(path, &pauses).await,
+        };
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => return Ok(readback::failed(&error.downcast::<Failure>()?)),
         };
         terminal::note(&format!(
             "batchcast: {}",
@@ -81,8 +85,10 @@ impl Download<'_> {
             .client
             .opt_outs(self.from)
             .retry(pauses.retry())
-            .on_wait(|_, wait| {
-                terminal::note(&format!("batchcast: opt-outs: waiting for {}", time(wait)));
+            .on_wait(|what, wait| {
+                if let Some(line) = readback::waiting(what, wait) {
+                    terminal::note(&format!("batchcast: opt-outs: {line}"));
+                }
             });
         let mut rows = 0;
         while let Some(page) = pages.next_page().await.context("cannot get the opt-outs")? {
@@ -132,6 +138,7 @@ impl Download<'_> {
 
     /// Writes it to a file, which is there only when all of it is: of half a list nobody could tell.
     async fn write_file(&self, path: &Path, pauses: &Pauses) -> Result<u64> {
+        journal::spare("--out", path)?;
         let context = || format!("--out: cannot write {}", path.display());
         let directory = path
             .parent()

@@ -47,19 +47,24 @@ impl Server {
     pub(crate) fn readback(&self, note: impl Fn(&str) + Send + Sync + 'static) -> Readback<'_> {
         let readback = Readback::new(&self.client).retry(self.retry);
         readback.on_wait(move |what, wait| {
-            if wait < SHORT {
-                return;
-            }
-            let wait = time(wait);
-            match what {
-                WaitingFor::RateLimit => {
-                    note(&format!("the rate limit wants a pause of {wait}"));
-                }
-                WaitingFor::Token => note(&format!("asking for a token again in {wait}")),
-                _ => note(&format!("asking again in {wait}")),
+            if let Some(line) = waiting(what, wait) {
+                note(&line);
             }
         })
     }
+}
+
+/// What there is to say of a wait, if a person notices it.
+pub(crate) fn waiting(what: WaitingFor, wait: Duration) -> Option<String> {
+    if wait < SHORT {
+        return None;
+    }
+    let wait = time(wait);
+    Some(match what {
+        WaitingFor::RateLimit => format!("the rate limit wants a pause of {wait}"),
+        WaitingFor::Token => format!("asking for a token again in {wait}"),
+        _ => format!("no answer that can be used; asking again in {wait}"),
+    })
 }
 
 /// A runtime for one connection.

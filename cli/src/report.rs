@@ -8,7 +8,7 @@ use std::time::Duration;
 use batchcast::input::Invalid;
 use batchcast::journal::Totals;
 use batchcast::screen::{PassedOver, Reason};
-use batchcast::send::{Receipt, Reject, Report, Stopped};
+use batchcast::send::{FailureKind, Receipt, Reject, Report, Stopped};
 use batchcast::{PhoneNumber, Position};
 use indicatif::HumanCount;
 use serde::Serialize;
@@ -286,6 +286,7 @@ fn what_next(stopped: &Stopped, kept: Option<&Kept>) -> Vec<String> {
 
 fn how_to_resume(stopped: &Stopped, kept: &Kept) -> Vec<String> {
     let in_doubt = !stopped.report.in_doubt.is_empty();
+    let is_declined = matches!(stopped.failure.kind(), FailureKind::Declined);
     let when = if in_doubt {
         "To go on, once it was looked whether the server has the batch"
     } else if stopped.is_passing() {
@@ -300,6 +301,9 @@ fn how_to_resume(stopped: &Stopped, kept: &Kept) -> Vec<String> {
     if in_doubt {
         lines.push(format!("  {} --in-doubt resend|skip", kept.resume));
         lines.push("  (resend: send them again; skip: take them for sent. Without it, it is looked for again)".to_owned());
+    } else if is_declined {
+        // A script does not find it in the JSON: it is a person who says so.
+        lines.push(format!("  {} --yes", kept.resume));
     } else {
         lines.push(format!("  {}", kept.resume));
     }

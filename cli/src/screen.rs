@@ -317,7 +317,7 @@ async fn download(client: &Client, from: PhoneNumber, pauses: &Pauses) -> Result
         format: OptOutFormat::Csv,
     };
     let rows = download.write(&file, pauses).await;
-    let rows = rows.context("--suppress api; nothing was sent")?;
+    let rows = rows.context("--suppress api")?;
     file.rewind()?;
     Ok((file, rows))
 }

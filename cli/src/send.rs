@@ -11,7 +11,8 @@ use batchcast::input::Parser;
 use batchcast::journal::{Header, Journal, Shape, State};
 use batchcast::screen::NumberSet;
 use batchcast::send::{
-    Client, ClientError, DoubtPolicy, FailureKind, OnInvalid, Report, Sender, Spool, Stopped,
+    Client, ClientError, DoubtPolicy, Failure, FailureKind, OnInvalid, Report, Sender, Spool,
+    Stopped,
 };
 use indicatif::HumanCount;
 use serde_json::{Map, Value};
@@ -34,7 +35,7 @@ use crate::report::{self, SummaryLine};
 use crate::screen::Screened;
 use crate::signals::Stop;
 use crate::watch::{Files, Late, Watch};
-use crate::{hint, plan, resume, sandbox, terminal};
+use crate::{fail, hint, plan, resume, sandbox, terminal};
 
 /// Runs the command.
 ///
@@ -113,6 +114,35 @@ struct Opened<R> {
     kept: Option<Kept>,
 }
 
+/// What an earlier process has done, before this one comes to the list.
+struct Before {
+    report: Report,
+    kept: Option<Kept>,
+}
+
+impl Default for Before {
+    fn default() -> Self {
+        let mut report = Report::default();
+        report.not_sent_from = Some(1);
+        Self { report, kept: None }
+    }
+}
+
+impl Before {
+    /// It stays at that.
+    fn stopped(self, failure: Failure) -> Ended {
+        let report = Box::new(self.report);
+        Ended {
+            result: Err(Stopped { report, failure }),
+            kept: self.kept,
+        }
+    }
+
+    fn interrupted(self) -> Ended {
+        self.stopped(FailureKind::Interrupted.into())
+    }
+}
+
 impl Job {
     /// Sends it, and tells how it went.
     ///
@@ -168,13 +198,7 @@ impl Job {
         // A thread may be reading from an input that gives nothing more: it is not waited for.
         runtime.shutdown_background();
         watch.progress.finish();
-        let mut ended = ended?;
-        if let (Err(stopped), Some(kept)) = (&ended.result, &mut ended.kept)
-            && matches!(stopped.failure.kind(), FailureKind::Declined)
-        {
-            kept.resume += " --yes";
-        }
-        finish(&ended, &watch, json)
+        finish(&ended?, &watch, json)
     }
 
     /// Sends the list. What goes wrong once there is something to report is in the report.
@@ -190,6 +214,7 @@ impl Job {
             Stop::listen(move || saver.flush_if_free()).context("cannot listen for signals")?;
         let pauses = Pauses::of_env()?;
         let asks = self.asks();
+        let before = self.before()?;
         let (client, server, sandbox) = connect(self.target, &pauses).await?;
         let (list, delivery, care) = (self.list, self.delivery, self.care);
         let mut reconciliation = pauses.reconciliation().policy(policy(delivery.in_doubt));
@@ -202,10 +227,15 @@ impl Job {
         }
         let from = list.envelope.from();
         let screened = tokio::select! {
-            screened = list.screen.online(suppressed, &client, from, &pauses) => screened?,
-            () = stop.clone().asked() => {
-                let result = Err(interrupted_before_the_list());
-                return Ok(Ended { result, kept: None });
+            screened = list.screen.online(suppressed, &client, from, &pauses) => screened,
+            () = stop.clone().asked() => return Ok(before.interrupted()),
+        };
+        let screened = match screened {
+            Ok(screened) => screened,
+            Err(error) => {
+                let failure = error.downcast()?;
+                terminal::error("batchcast: --suppress api: cannot get the opt-outs");
+                return Ok(before.stopped(failure));
             }
         };
         if let Some(person) = person.as_ref().filter(|_| asks) {
@@ -216,8 +246,7 @@ impl Job {
             };
             watch.progress.go_on();
             if !wanted {
-                let result = Err(interrupted_before_the_list());
-                return Ok(Ended { result, kept: None });
+                return Ok(before.interrupted());
             }
         }
         let mut sender = Sender::new(client, list.envelope.clone())
@@ -253,12 +282,10 @@ impl Job {
             let canary = care.canary;
             open(source, &list, screened, &delivery, start, &server, canary)
         });
-        let mut kept = None;
-        let result = tokio::select! {
+        let ended = tokio::select! {
             opened = opened => {
                 let opened = opened.context("cannot read the list")??;
-                kept = opened.kept;
-                if let Some(kept) = &kept {
+                if let Some(kept) = &opened.kept {
                     terminal::note(&format!("batchcast: journal: {}", kept.path.display()));
                 }
                 let events = Arc::clone(watch);
@@ -278,18 +305,39 @@ impl Job {
                     Some((file, start)) => sender.reread_from(file, start),
                     None => sender,
                 };
-                sender.send_input(opened.input, opened.parser).await
+                Ended {
+                    result: sender.send_input(opened.input, opened.parser).await,
+                    kept: opened.kept,
+                }
             }
-            () = stop.asked() => Err(interrupted_before_the_list()),
+            () = stop.asked() => before.interrupted(),
         };
         if let Some(sandbox) = sandbox {
             sandbox.shutdown().await;
         }
-        Ok(Ended { result, kept })
+        Ok(ended)
     }
 }
 
 impl Job {
+    /// What there is to say of the run if it is stopped now.
+    fn before(&self) -> Result<Before> {
+        let Start::Again(journal, state) = &self.start else {
+            return Ok(Before::default());
+        };
+        let in_journal = Recipe::of_journal(&state.header)?.list;
+        let kept = Kept::new(
+            journal.path(),
+            &self.list,
+            in_journal.as_deref(),
+            &self.delivery,
+        );
+        Ok(Before {
+            report: Report::of_journal(state),
+            kept: Some(kept),
+        })
+    }
+
     /// Whether somebody is to be asked before anything is sent.
     const fn asks(&self) -> bool {
         let is_new = !matches!(self.start, Start::Again(..));
@@ -372,8 +420,7 @@ fn open(
             ((journal, Some(state)), recipe)
         }
     };
-    let path = std::path::absolute(journal.0.path()).unwrap_or_else(|_| journal.0.path().into());
-    let kept = Kept::new(&path, list, recipe.list.as_deref(), delivery);
+    let kept = Kept::new(journal.0.path(), list, recipe.list.as_deref(), delivery);
     Ok(Opened {
         input,
         file,
@@ -427,16 +474,6 @@ pub(crate) async fn connect(
     Ok((client?, base_url, sandbox))
 }
 
-fn interrupted_before_the_list() -> Stopped {
-    let mut report = Report::default();
-    report.not_sent_from = Some(1);
-    let failure = FailureKind::Interrupted.into();
-    Stopped {
-        report: Box::new(report),
-        failure,
-    }
-}
-
 /// Tells how it ended.
 fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
     let Ended { result, kept } = ended;
@@ -449,14 +486,25 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
             terminal::error(&format!("hint: {hint}"));
         }
     }
+    let lines = report::human(result, &notes, kept.as_ref());
     let written = if json {
         terminal::json(&SummaryLine::of(result, exit, kept.as_ref()))
     } else {
-        let lines = report::human(result, &notes, kept.as_ref());
         lines.iter().try_for_each(|line| terminal::result(line))
     };
+    if written.is_err() {
+        // Somebody has to see it.
+        lines.iter().for_each(|line| terminal::error(line));
+    }
+    let written = written.context("cannot write the summary to standard output");
     // Only now: what is in the summary was done, whatever cannot be written.
-    flushed?;
-    written.context("cannot write the summary to standard output")?;
-    Ok(exit)
+    let Err(error) = flushed.map_err(Into::into).and(written) else {
+        return Ok(exit);
+    };
+    let failed = fail::show(&error);
+    // That a batch is in doubt, or that the run can be gone on with, is not to be overlooked.
+    Ok(match exit {
+        Exit::Accepted | Exit::Partial => failed,
+        exit => exit,
+    })
 }

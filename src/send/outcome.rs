@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::encode::Batch;
 use crate::error::Error;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, State};
 use crate::screen::{MaxInvalid, PassedOver};
+use crate::send::account::Account;
 use crate::send::policy;
 
 /// What became of one attempt to send a batch. The table is in [`send`](super).
@@ -141,6 +142,17 @@ pub struct Report {
     pub failed_batch: Option<u64>,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+impl Report {
+    /// What a run has done until now, as its journal has it: for one who is stopped before it can go on with that.
+    #[must_use]
+    pub fn of_journal(state: &State) -> Self {
+        let mut account = Account::default();
+        account.add_unreached(state.held().into_iter().cloned());
+        let (report, _) = account.close(false);
+        report
+    }
 }
 
 /// A send that ended before its input did, with the report of what it had done until then.

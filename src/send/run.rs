@@ -65,16 +65,18 @@ impl Run {
     /// If the sender cannot begin.
     pub(super) fn new(sender: Sender) -> Result<(Self, Feed), Stopped> {
         let started = Instant::now();
-        Self::begin(sender, started).map_err(|failure| {
-            let report = Report {
+        let journal = sender.journal.as_ref();
+        let state = journal.and_then(|(_, state)| state.as_deref());
+        let mut report = Box::new(match state {
+            Some(state) => Report::of_journal(state),
+            None => Report {
                 not_sent_from: Some(1),
-                elapsed: started.elapsed(),
                 ..Report::default()
-            };
-            Stopped {
-                report: Box::new(report),
-                failure,
-            }
+            },
+        });
+        Self::begin(sender, started).map_err(|failure| {
+            report.elapsed = started.elapsed();
+            Stopped { report, failure }
         })
     }
 

@@ -252,7 +252,8 @@ fn the_servers_opt_outs_are_passed_over() {
     let creates = api.stats().creates;
     api.faults("opt-outs 2: answer 403");
     let run = api.send("--suppress api --no-journal").stdin(&list);
-    run.run().code(1).err("nothing was sent").err("403");
+    let ran = run.run().code(1).err("cannot get the opt-outs").err("403");
+    ran.out("nobody got a message");
     assert_eq!(api.stats().creates, creates);
 }
 
@@ -310,6 +311,13 @@ fn opt_outs_are_downloaded_page_by_page() {
         .code(1)
         .err("403");
     assert!(!half.exists());
+    api.faults("opt-outs always: answer 503");
+    opt_outs(&api, "").run().code(4).err("503");
+    // What is known of a send is not written over.
+    let journal = files.write("list.batchcast", "{\"batchcast\":{\"version\":1");
+    let run = opt_outs(&api, "").arg("--out").arg(&journal);
+    run.run().code(2).err("is the journal of a send");
+    assert_eq!(read(journal).len(), 25);
     batchcast("opt-outs --from 6505550100")
         .run()
         .code(2)

@@ -182,7 +182,7 @@ fn without_the_servers_list_nothing_is_sent() {
         .resume("")
         .run()
         .code(1)
-        .err("nothing was sent")
+        .err("cannot get the opt-outs")
         .err("403");
     house.got([0, 1]);
     assert_eq!(house.resumes(), Vec::<serde_json::Value>::new());

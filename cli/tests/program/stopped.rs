@@ -1,5 +1,8 @@
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
 
 use batchcast_sandbox::fault::FaultRule;
 use rustix::process::Signal;
@@ -7,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::server::{Seen, Server, Then, receipt};
-use crate::support::{Run, TOKEN, batchcast, number, numbers, recipients};
+use crate::support::{Files, Ran, Run, TOKEN, batchcast, number, numbers, read, recipients};
 
 /// A send to this URL.
 fn send_to(url: &str) -> Run {
@@ -190,6 +193,100 @@ fn an_interrupt_before_the_list_has_begun() {
         (&"interrupted".into(), &1.into())
     );
     drop(stdin);
+}
+
+/// A run whose first batch is accepted, and whose second one is in doubt.
+fn begun_and_in_doubt() -> (Api, Files, PathBuf) {
+    let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+    let list = files.write("list", numbers(5));
+    api.faults("batch 2: answer 500");
+    let send = api.send("--max-messages 2 --suppress api").arg(list);
+    send.private(numbers(5)).run().code(5);
+    api.faults("");
+    let journal = files.path("list.batchcast");
+    (api, files, journal)
+}
+
+/// What was done before is told, though this process did nothing.
+fn tells_of_the_whole_run(ran: &Ran) {
+    let lines = ran.json();
+    let summary = lines.last().unwrap();
+    assert_eq!(summary["accepted"], json!([[1, 2]]), "{summary}");
+    assert_eq!(summary["inDoubt"], json!([[3, 4]]), "{summary}");
+    assert_eq!(summary["notSentFrom"], 5, "{summary}");
+    let resume = summary["resume"].as_str().unwrap();
+    assert!(resume.starts_with("batchcast resume "), "{summary}");
+}
+
+#[test]
+fn one_that_goes_on_and_comes_to_nothing_tells_of_the_whole_run() {
+    let resume = |api: &Api, journal: &PathBuf| {
+        let run = api.resume(journal).private(numbers(5));
+        run.flags("--json")
+    };
+    // It is interrupted before it has a list.
+    let (api, _files, journal) = begun_and_in_doubt();
+    let requests = api.stats().requests;
+    api.faults("opt-outs: delay 30s");
+    let running = resume(&api, &journal).start();
+    while api.stats().requests == requests {
+        std::thread::yield_now();
+    }
+    running.signal(Signal::INT);
+    tells_of_the_whole_run(&running.wait().code(5).discreet());
+    // The server is gone.
+    api.faults("opt-outs always: answer 503");
+    let ran = resume(&api, &journal).run().code(5).discreet();
+    tells_of_the_whole_run(&ran.err("cannot get the opt-outs"));
+    // It cannot say in the journal that it goes on.
+    api.faults("");
+    let blocks = u32::try_from(read(&journal).len() / 512).unwrap();
+    let ran = resume(&api, &journal).file_limit(blocks).run();
+    tells_of_the_whole_run(&ran.code(5).discreet().err("journal"));
+
+    assert_eq!(api.stats().batches, 1);
+    let ran = resume(&api, &journal).flags("--in-doubt resend").run();
+    ran.code(0);
+    assert_eq!(api.recipients().len(), 5);
+}
+
+#[test]
+fn a_network_that_is_lost_before_the_list_passes() {
+    let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+    let list = files.write("list", numbers(5));
+    api.faults("batch 2-6: answer 408");
+    let send = api.send("--max-messages 2 --suppress api").arg(&list);
+    send.private(numbers(5)).run().code(4);
+    api.faults("opt-outs always: answer 503");
+    let resume = || api.resume(files.path("list.batchcast")).private(numbers(5));
+    let ran = resume().run().code(4).discreet();
+    ran.err("cannot get the opt-outs")
+        .out("Accepted: 2 recipients")
+        .out("Not sent: record 3 and all after it")
+        .out("To go on:\n");
+    api.faults("");
+    resume().run().code(0);
+}
+
+#[test]
+fn a_doubt_is_told_though_nobody_reads_it() {
+    let (_api, run) = in_doubt();
+    let mut command = run.into_command();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let child = command
+        .stdin(Stdio::piped())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(numbers(5).as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{told}");
+    assert!(told.contains("In doubt: records 3 to 4"), "{told}");
+    assert!(told.contains("cannot write the summary"), "{told}");
 }
 
 #[test]
