@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::IsTerminal as _;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
@@ -84,15 +83,12 @@ impl List {
     pub(crate) fn resolve_again(args: ListAgain, shape: &Shape, recipe: Recipe) -> Result<Self> {
         let file = match args.file {
             Some(typed) => Some(typed).filter(|file| !is_stdin(file)),
-            None => match recipe.list {
-                Some(before) => Some(before),
-                None if std::io::stdin().is_terminal() => {
-                    return Err(Usage::error(
-                        "the list came from standard input: give the same list again, as FILE or on standard input",
-                    ));
-                }
-                None => None,
-            },
+            // Whatever standard input is now, such as nothing at all, it is not taken for the list unasked.
+            None => Some(recipe.list.ok_or_else(|| {
+                Usage::error(
+                    "the list came from standard input: give the same list again, as FILE, or as - on standard input",
+                )
+            })?),
         };
         let mut again = args.envelope;
         if again.text.is_none() && again.text_file.is_none() {

@@ -146,14 +146,19 @@ impl Plan {
             Err(JournalError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 return Ok(Before::Nothing);
             }
-            // It was killed before it could begin.
+            // What begins a journal gives it its name only when there is a first line: nobody is at it.
             Err(JournalError::NoHeader { .. }) => return Ok(Before::Unused(None)),
             Err(error @ JournalError::NotAJournal { .. }) => {
                 return Err(anyhow::Error::from(error).context(Usage::of("--journal")));
             }
             Err(error) => return Err(error.into()),
         };
-        let resume = format!("batchcast resume {}", quoted(path));
+        let is_refused =
+            |batch: &BatchState| matches!(batch.status, Status::Refused { .. } | Status::Withdrawn);
+        // Also one that is finished, if its list was empty or nothing in it valid.
+        if state.batches.iter().all(is_refused) {
+            return Ok(Before::Unused(Some(journal)));
+        }
         if state.finished && !self.again {
             return Err(Usage::error(format!(
                 "the list was sent already, says its journal {}: --again sends it once more, and so \
@@ -164,14 +169,10 @@ impl Plan {
         if state.finished {
             return Ok(Before::Finished(journal, state.header.run));
         }
-        let is_refused =
-            |batch: &BatchState| matches!(batch.status, Status::Refused { .. } | Status::Withdrawn);
-        if state.batches.iter().all(is_refused) {
-            return Ok(Before::Unused(Some(journal)));
-        }
         Err(Usage::error(format!(
-            "a send of the list was begun and is not finished, says its journal {}: go on with it by '{resume}'",
-            path.display()
+            "a send of the list was begun and is not finished, says its journal {}: go on with it by 'batchcast resume {}'",
+            path.display(),
+            quoted(path)
         )))
     }
 }

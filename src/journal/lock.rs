@@ -1,5 +1,7 @@
 //! A file that no other process may write to.
 
+#[cfg(unix)]
+use std::fs;
 use std::fs::{File, TryLockError};
 use std::ops::Deref;
 use std::path::Path;
@@ -19,6 +21,22 @@ impl Locked {
             }),
             Err(TryLockError::Error(error)) => Err(JournalError::io(path, "lock")(error)),
         }
+    }
+
+    /// Whether this path is a name of it: a file that was removed, or has another name by now, can be locked as well.
+    #[cfg(unix)]
+    pub(super) fn has_name(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let (file, named) = (self.0.metadata(), fs::metadata(path));
+        file.ok()
+            .zip(named.ok())
+            .is_some_and(|(file, named)| (file.dev(), file.ino()) == (named.dev(), named.ino()))
+    }
+
+    /// Elsewhere an open file keeps its name.
+    #[cfg(not(unix))]
+    pub(super) fn has_name(&self, _path: &Path) -> bool {
+        true
     }
 
     /// A device, which tests at the same time share.
@@ -48,6 +66,20 @@ impl Drop for Locked {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_in_whose_place_another_one_is_has_no_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        let locked = Locked::new(File::create(&path).unwrap(), &path).unwrap();
+        assert!(locked.has_name(&path));
+        fs::rename(&path, directory.path().join("before")).unwrap();
+        assert!(!locked.has_name(&path));
+        File::create(&path).unwrap();
+        assert!(!locked.has_name(&path));
+        assert!(locked.has_name(&directory.path().join("before")));
+    }
 
     #[test]
     fn a_copy_of_the_open_file_does_not_keep_the_lock() {

@@ -33,24 +33,29 @@ impl Journal {
     /// [`JournalError::Exists`] if there is a file already, [`JournalError::TooLong`] if the
     /// application's options are, [`JournalError::Io`]. There is no file then that was not there before.
     pub fn create(path: &Path, header: &Header) -> Result<Self, JournalError> {
-        let mut options = OpenOptions::new();
-        options.append(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| {
-            if error.kind() == io::ErrorKind::AlreadyExists {
+        // It gets its name when it is locked and says what it is: no other process may come across it before.
+        let unnamed = tempfile::Builder::new()
+            .prefix(".batchcast-")
+            .append(true)
+            .tempfile_in(directory(path))
+            .map_err(JournalError::io(path, "create"))?;
+        let (file, unnamed) = unnamed.into_parts();
+        let journal = Self::begin(file, path, header)?;
+        unnamed.persist_noclobber(path).map_err(|error| {
+            if error.error.kind() == io::ErrorKind::AlreadyExists {
                 JournalError::Exists {
                     path: path.to_owned(),
                 }
             } else {
-                JournalError::io(path, "create")(error)
+                JournalError::io(path, "create")(error.error)
             }
         })?;
-        Self::begin(file, path, header).inspect_err(|_| {
+        journal.sync_name().inspect_err(|_| {
             // It is ours and says nothing yet. If it cannot be removed either, the first error is
             // still the one to tell.
             let _ = fs::remove_file(path);
-        })
+        })?;
+        Ok(journal)
     }
 
     /// Opens a journal to go on with its run, and says what is in it. What a crash has left at the
@@ -60,13 +65,19 @@ impl Journal {
     /// [`JournalError::Locked`] if another process has it, [`JournalError::Damaged`] if it is not as it
     /// was written, and the other kinds that a file can be at fault with. It is not changed then.
     pub fn open(path: &Path) -> Result<(Self, State), JournalError> {
-        refuse_other_than_file(path)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .open(path)
-            .map_err(JournalError::io(path, "open"))?;
-        let file = Locked::new(file, path)?;
+        let file = loop {
+            refuse_other_than_file(path)?;
+            let file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .open(path)
+                .map_err(JournalError::io(path, "open"))?;
+            let file = Locked::new(file, path)?;
+            // Another process may have put its own journal there in between.
+            if file.has_name(path) {
+                break file;
+            }
+        };
         let (mut replay, header) = Replay::new(path, BufReader::new(&*file))?;
         let state = replay.sum(header)?;
         let (end, rules) = replay.into_end();
@@ -139,7 +150,8 @@ impl Journal {
         let mut journal = Self::new(file, path, 0, Rules::default());
         journal.chain = journal.seal(&Opening::new(header))?;
         journal.write()?;
-        journal.sync_with_name()?;
+        let synced = journal.file.sync_all();
+        journal.poison_on_error("force to disk", synced)?;
         Ok(journal)
     }
 
@@ -155,7 +167,9 @@ impl Journal {
             self.line.push(b'\n');
             self.write()?;
         }
-        self.sync_with_name()
+        let synced = self.file.sync_all();
+        self.poison_on_error("force to disk", synced)?;
+        self.sync_name()
     }
 
     /// Makes the next line, and returns its checksum.
@@ -179,10 +193,8 @@ impl Journal {
         self.poison_on_error("write to", written)
     }
 
-    /// Forces to disk what is in the file, and that it has a name.
-    fn sync_with_name(&mut self) -> Result<(), JournalError> {
-        let synced = self.file.sync_all();
-        self.poison_on_error("force to disk", synced)?;
+    /// Forces to disk that the file has a name.
+    fn sync_name(&self) -> Result<(), JournalError> {
         sync_directory(&self.path).map_err(JournalError::io(
             &self.path,
             "force to disk the directory of",
@@ -226,13 +238,18 @@ fn refuse_other_than_file(path: &Path) -> Result<(), JournalError> {
     })
 }
 
-/// A new file's name is an entry in its directory, which is on disk only when that is.
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
+/// Where a file is.
+fn directory(path: &Path) -> &Path {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    parent.unwrap_or(Path::new("."))
+}
+
+/// A new file's name is an entry in its directory, which is on disk only when that is.
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(directory(path))?.sync_all()
 }
 
 /// Elsewhere a directory cannot be opened like a file.
