@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first one asks to stop, the second one quits.
+//! Ctrl-C, SIGTERM and a terminal that hangs up: the first one asks to stop, the second one quits.
 
 use std::io;
 use std::process;
@@ -74,6 +74,8 @@ pub(crate) fn one() -> io::Result<impl Future<Output = ()>> {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// Until it came once: a lost connection is told by the system and by the shell.
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -83,6 +85,9 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: is_hangup_heeded()
+                .then(|| signal(SignalKind::hangup()))
+                .transpose()?,
         })
     }
 
@@ -90,8 +95,33 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            () = hung_up(&mut self.hangup) => {}
         }
     }
+}
+
+#[cfg(unix)]
+async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
+    match hangup {
+        Some(signal) => {
+            signal.recv().await;
+            *hangup = None;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the program was not begun to go on without its terminal, as by `nohup`: to listen would undo that. Where the
+/// system does not say, nobody listens.
+#[cfg(unix)]
+fn is_hangup_heeded() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1, which SIGHUP is everywhere.
+    ignored.is_some_and(|ignored| ignored & 1 == 0)
 }
 
 #[cfg(windows)]

@@ -476,7 +476,7 @@ fn where_nothing_can_be_written_the_journal_is_in_the_state_directory() {
 
 #[test]
 fn an_interrupt_can_be_resumed() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let api = Api::start(|sandbox| sandbox);
         let files = Files::new();
         let list = files.write("list", numbers(5));
@@ -487,11 +487,34 @@ fn an_interrupt_can_be_resumed() {
             std::thread::yield_now();
         }
         running.signal(signal);
+        if signal == Signal::HUP {
+            // Both the system and a shell tell of a lost terminal.
+            running.until_err("stopping");
+            running.signal(signal);
+        }
         let ran = running.wait().code(130).discreet();
-        ran.out("To go on:\n  batchcast resume ");
+        ran.out("Accepted: 4 recipients")
+            .out("To go on:\n  batchcast resume ");
         api.resume(journal_of(&list)).run().code(0);
         assert_eq!(api.recipients(), all(5));
     }
+}
+
+#[test]
+fn one_that_is_to_go_on_without_its_terminal_does() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(5));
+    api.faults("batch 2: delay 1s");
+    // As `nohup` does it.
+    let send = api.send("--max-messages 2").arg(&list);
+    let running = send.through("trap '' HUP; exec \"$0\" \"$@\"").start();
+    while api.stats().creates < 2 {
+        std::thread::yield_now();
+    }
+    running.signal(Signal::HUP);
+    running.wait().code(0);
+    assert_eq!(api.recipients(), all(5));
 }
 
 #[test]

@@ -130,8 +130,14 @@ impl Run {
     }
 
     /// With files that cannot become larger than so many blocks of 512 bytes, as if the disk were full.
-    pub(crate) fn file_limit(mut self, blocks: u32) -> Self {
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    pub(crate) fn file_limit(self, blocks: u32) -> Self {
+        self.through(&format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""
+        ))
+    }
+
+    /// By this script of a shell, whose arguments are the program and its own.
+    pub(crate) fn through(mut self, script: &str) -> Self {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(script).arg(self.command.get_program());
         shell.args(self.command.get_args());
