@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::ops::AddAssign;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -24,9 +24,16 @@ use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Runtime;
 
+#[path = "program/clean.rs"]
+mod clean;
+
+use clean::program;
+
 const TOKEN: &str = "sandbox";
 /// How long a process that hangs is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many rounds there are unless it is said.
+const ROUNDS: u64 = 24;
 /// How often a list is gone on with before something must be wrong.
 const MOST_PROCESSES: u32 = 60;
 
@@ -150,7 +157,7 @@ impl Round {
 
     /// Runs a process to its end, whatever that is: a send, or a resume once there is something to resume.
     fn process(&mut self, kill: &Kill) -> ExitStatus {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_batchcast"));
+        let mut command = program();
         if self.state().is_some() {
             command.arg("resume").arg(self.journal());
         } else {
@@ -400,7 +407,7 @@ fn setting(name: &str) -> Option<u64> {
 
 #[test]
 fn killed_at_any_moment_everybody_gets_the_message_once() {
-    let rounds = setting("BATCHCAST_KILL_ROUNDS").unwrap_or(24);
+    let rounds = setting("BATCHCAST_KILL_ROUNDS").unwrap_or(ROUNDS);
     let first = setting("BATCHCAST_KILL_SEED").unwrap_or(1);
     let next = Arc::new(AtomicU64::new(first));
     let total = Arc::new(Mutex::new(Seen::default()));
@@ -426,6 +433,10 @@ fn killed_at_any_moment_everybody_gets_the_message_once() {
     let total = total.lock().unwrap();
     assert_eq!(total.rounds, rounds);
     eprintln!("{total:#?}");
+    if rounds < ROUNDS {
+        // A few need not have seen everything: one that is looked at again, by its seed.
+        return;
+    }
     // It is about these.
     assert!(total.killed_between > 0 && total.killed_accepted + total.killed_not_accepted > 0);
 }

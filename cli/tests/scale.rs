@@ -8,12 +8,18 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use batchcast_sandbox::{RejectRule, Sandbox, SandboxBuilder};
 use serde_json::{Value, json};
+
+#[path = "program/clean.rs"]
+mod clean;
+
+use clean::program;
 
 const MIB: u64 = 1024 * 1024;
 /// The most memory that sending may take, whatever the list. It counts the program's own code, of which there is some 9 MiB
@@ -49,25 +55,26 @@ fn send(
     arguments: &[&str],
     write: impl FnOnce(&mut BufWriter<std::process::ChildStdin>) + Send + 'static,
 ) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_batchcast"))
+    let mut child = program()
         .args(["send", "--json", "--from", "+16505550100"])
         .args(arguments)
         .env("RC_SERVER_URL", sandbox.base_url())
         .env("RC_ACCESS_TOKEN", "sandbox")
-        .env(
-            "XDG_STATE_HOME",
-            concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
-        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let stdin = child.stdin.take().unwrap();
+    let (written, is_written) = mpsc::channel();
+    let (look, has_looked) = mpsc::channel();
     let writer = thread::spawn(move || {
         let mut stdin = BufWriter::with_capacity(256 * 1024, stdin);
         write(&mut stdin);
         stdin.flush().unwrap();
+        // All of it but what the pipe holds has gone through the program, and it is still there to be looked at.
+        written.send(()).unwrap();
+        has_looked.recv().unwrap();
     });
     let stdout = BufReader::new(child.stdout.take().unwrap());
     let reader = thread::spawn(move || {
@@ -76,22 +83,27 @@ fn send(
             .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
             .collect()
     });
-    // The high-water mark only grows, and is gone with the process: looked at often, little is missed.
+    // The high-water mark only grows, and is gone with the process. What the end of the list adds to it is little, and
+    // looked for often.
     let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
+    let high_water = || {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.map(|kib| kib * 1024)
+    };
+    is_written.recv().unwrap();
+    let mut peak = high_water().unwrap();
+    look.send(()).unwrap();
     let code = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status.code();
         }
-        let status = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        peak = kib.map_or(peak, |kib| kib * 1024).max(peak);
+        peak = high_water().map_or(peak, |bytes| bytes.max(peak));
         thread::sleep(Duration::from_millis(2));
     };
     writer.join().unwrap();
     let out = reader.join().unwrap();
-    assert!(peak > 0);
     Ran { peak, out, code }
 }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::clean::program;
 use crate::support::{
     FROM, Files, PATIENCE, Run, TEXT, batchcast, mode, number, numbers, read, recipients,
 };
@@ -279,7 +280,7 @@ fn an_empty_list_makes_no_batch() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let mut running = std::process::Command::new(env!("CARGO_BIN_EXE_batchcast"))
+    let mut running = program()
         .args([
             "encode",
             "--out",

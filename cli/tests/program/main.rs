@@ -3,6 +3,7 @@
 mod after;
 mod api;
 mod canary;
+mod clean;
 mod common_text;
 mod encode;
 mod journal;

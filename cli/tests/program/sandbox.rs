@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::clean::program;
 use crate::support::{Files, Guarded, PATIENCE, batchcast, lines_of_json, read};
 
 const API: &str = "/restapi/v1.0/account/~/a2p-sms";
@@ -20,7 +21,7 @@ struct Sandbox {
 
 impl Sandbox {
     fn start<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_batchcast"))
+        let mut child = program()
             .arg("sandbox")
             .args(flags)
             .stdin(Stdio::null())

@@ -1,5 +1,5 @@
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use batchcast_sandbox::RejectRule;
@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::clean::program;
 use crate::support::{
     CLIENT_ID, CLIENT_SECRET, FROM, Files, Guarded, JWT, TEXT, TOKEN, batchcast, lines_of_json,
     mode, number, numbers, read,
@@ -354,7 +355,7 @@ fn a_closed_stdout_does_not_stop_a_send() {
     let api = Api::start(|sandbox| sandbox);
     let files = Files::new();
     let list = files.write("list.txt", numbers(50));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_batchcast"))
+    let mut child = program()
         .args([
             "send",
             "--json",
@@ -385,7 +386,7 @@ fn a_closed_stdout_does_not_stop_a_send() {
 fn the_sandbox_command_serves_until_it_is_told_to_stop() {
     let files = Files::new();
     let record = files.path("record");
-    let child = Command::new(env!("CARGO_BIN_EXE_batchcast"))
+    let child = program()
         .args(["sandbox", "--reject", "every:5", "--record"])
         .arg(&record)
         .stdin(Stdio::null())

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::clean::{clean, program};
+
 /// None of these may ever be seen on stderr.
 pub(crate) const FROM: &str = "+16505550111";
 pub(crate) const TEXT: &str = "Kaffee um vier?";
@@ -45,33 +47,14 @@ pub(crate) struct Run {
 
 /// The program with these arguments, separated by spaces, and an empty environment.
 pub(crate) fn batchcast(arguments: &str) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_batchcast"));
+    let mut command = program();
     command.args(arguments.split_whitespace());
     Run::of(command)
 }
 
 /// This program, with an empty environment as far as ours goes.
 fn run(mut command: Command) -> Run {
-    for (name, _) in std::env::vars_os() {
-        let ours = name
-            .to_str()
-            .is_some_and(|name| name.starts_with("RC_") || name.starts_with("BATCHCAST_"));
-        if ours {
-            command.env_remove(name);
-        }
-    }
-    command.env(
-        "XDG_STATE_HOME",
-        concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
-    );
-    // Nobody's own profiles.
-    command.env(
-        "XDG_CONFIG_HOME",
-        concat!(env!("CARGO_TARGET_TMPDIR"), "/config"),
-    );
-    for colours in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
-        command.env_remove(colours);
-    }
+    clean(&mut command);
     command.env("BATCHCAST_TEST_PAUSES", PAUSES);
     let (stdin, private) = (Vec::new(), Vec::new());
     Run {
