@@ -32,7 +32,7 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
     let passed_over = list.screen.passed_over.as_deref();
     let metadata = source.metadata.as_ref();
     let passed_over = RecordsFile::create("--passed-over", passed_over, metadata, &[&invalid])?;
-    let screen = list.screen.offline(list.envelope.from())?;
+    let screen = list.screen.offline(list.envelope.from(), list.region)?;
     let interrupts = Interrupts::default();
     let bodies = match &args.out_dir {
         Some(dir) => Bodies::directory(dir, args.force, &interrupts)?,

@@ -173,7 +173,7 @@ impl Source {
 }
 
 /// The name that a list has without the extension that says how it is compressed.
-fn unpacked_name(path: &Path) -> PathBuf {
+pub(crate) fn unpacked_name(path: &Path) -> PathBuf {
     let is_packed = path.extension().is_some_and(|extension| {
         let packings = ["gz", "zst", "zstd"];
         packings

@@ -40,7 +40,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
     let path = list.screen.passed_over.as_deref();
     let metadata = source.metadata.as_ref();
     let mut passed_over = RecordsFile::create("--passed-over", path, metadata, &[&file])?;
-    let screen = list.screen.offline(list.envelope.from())?;
+    let screen = list.screen.offline(list.envelope.from(), list.region)?;
     signals::quit_after(|| ()).context("cannot listen for signals")?;
 
     let keep = Keep {

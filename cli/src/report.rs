@@ -89,12 +89,12 @@ impl Samples {
         let mut lines = listed("Passed over", count.total(), samples, file, "--passed-over");
         if let Some(line) = lines.first_mut() {
             let reasons = [
-                (count.skipped, "skipped"),
-                (count.suppressed, "suppressed"),
-                (count.duplicates, "duplicates"),
+                (count.skipped, "skipped", "skipped"),
+                (count.suppressed, "suppressed", "suppressed"),
+                (count.duplicates, "duplicate", "duplicates"),
             ];
-            let reasons = reasons.into_iter().filter(|&(count, _)| count > 0);
-            let reasons = reasons.map(|(count, reason)| format!("{} {reason}", HumanCount(count)));
+            let reasons = reasons.into_iter().filter(|&(many, _, _)| many > 0);
+            let reasons = reasons.map(|(many, one, more)| crate::progress::count(many, one, more));
             let _ = write!(line, " ({})", reasons.collect::<Vec<_>>().join(", "));
         }
         lines

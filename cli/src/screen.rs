@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use batchcast::PhoneNumber;
 use batchcast::input::Format;
 use batchcast::screen::{MaxInvalid, NumberSet, Screen};
 use batchcast::send::Client;
+use batchcast::{PhoneNumber, Region};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -173,14 +173,14 @@ impl Screening {
     }
 
     /// Reads all that can be read without a network.
-    pub(crate) fn read(&self, from: PhoneNumber) -> Result<NumberSet> {
+    pub(crate) fn read(&self, from: PhoneNumber, region: Option<Region>) -> Result<NumberSet> {
         let mut numbers = NumberSet::new();
         let started = Instant::now();
         for path in &self.suppress {
-            suppress::read(path, from, &mut numbers)?;
+            suppress::read(path, from, region, &mut numbers)?;
         }
         if let OptOuts::At(path) = &self.opt_outs {
-            suppress::read(path, from, &mut numbers)?;
+            suppress::read(path, from, None, &mut numbers)?;
         }
         if !self.suppress.is_empty() {
             terminal::note(&format!(
@@ -193,14 +193,14 @@ impl Screening {
     }
 
     /// The screen, if there is no network.
-    pub(crate) fn offline(&self, from: PhoneNumber) -> Result<Screen> {
+    pub(crate) fn offline(&self, from: PhoneNumber, region: Option<Region>) -> Result<Screen> {
         if matches!(self.opt_outs, OptOuts::Download) {
             return Err(Usage::error(
                 "--suppress api: this command uses no network: write the opt-outs to a file first, by \
                  'batchcast opt-outs --from NUMBER --out FILE', and name that",
             ));
         }
-        Ok(self.screen(self.read(from)?))
+        Ok(self.screen(self.read(from, region)?))
     }
 
     /// The screen, with what has been read already, and what has to be downloaded.
@@ -215,7 +215,8 @@ impl Screening {
         if let OptOuts::Download = self.opt_outs {
             let (file, rows) = download(client, from, pauses).await?;
             let take = |number| _ = numbers.insert(number);
-            suppress::read_from(&file, Some(Format::Csv), from, take).context("--suppress api")?;
+            suppress::read_from(&file, Some(Format::Csv), from, None, take)
+                .context("--suppress api")?;
             terminal::note(&format!(
                 "batchcast: {} downloaded, {} now",
                 count(rows, "opt-out or opt-in", "opt-outs and opt-ins"),

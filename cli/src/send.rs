@@ -159,7 +159,10 @@ impl Job {
         let passed_over = self.list.screen.passed_over.as_deref();
         let others = [&rejected, &invalid];
         let passed_over = RecordsFile::create("--passed-over", passed_over, metadata, &others)?;
-        let suppressed = self.list.screen.read(self.list.envelope.from())?;
+        let suppressed = self
+            .list
+            .screen
+            .read(self.list.envelope.from(), self.list.region)?;
         if let (Start::Again(journal, _), Some(file)) = (&self.start, &mut rejected) {
             resume::tell_rejects(file, journal.path())?;
         }

@@ -78,7 +78,7 @@ impl Since {
     pub(crate) fn read(&self, from: PhoneNumber) -> Result<Vec<NumberSet>> {
         let read = |list| {
             let mut numbers = NumberSet::new();
-            suppress::read(&list_of(&self.journal, list), from, &mut numbers)?;
+            suppress::read(&list_of(&self.journal, list), from, None, &mut numbers)?;
             Ok(numbers)
         };
         (1..=self.lists).map(read).collect()
@@ -97,7 +97,7 @@ impl Since {
         let mut numbers = NumberSet::new();
         let mut rows = BufWriter::new(tempfile::tempfile()?);
         let mut written = Ok(());
-        suppress::read_from(opt_outs, Some(Format::Csv), from, |number| {
+        suppress::read_from(opt_outs, Some(Format::Csv), from, None, |number| {
             let is_new = !known.iter().any(|known| known.contains(number));
             if is_new && numbers.insert(number) && written.is_ok() {
                 written = writeln!(rows, "{}", number.as_str());

@@ -1,15 +1,14 @@
 //! Lists of numbers that are to get no message.
 
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use batchcast::PhoneNumber;
-use batchcast::input::{Fields, Format, Parser, Reader, Record, Template};
+use batchcast::input::{Fields, Format, Parser, RECIPIENT_NAMES, Reader, Record, Template};
 use batchcast::screen::NumberSet;
+use batchcast::{ErrorKind, PhoneNumber, RecordError, Region};
 
-use crate::input::read_ahead;
+use crate::input::{Source, read_ahead, unpacked_name};
 
 /// Of a list of opt-outs, what each record has beside its number.
 const SENDER_AND_STATUS: &str = "{{from|}} {{status|}}";
@@ -17,15 +16,22 @@ const SENDER_AND_STATUS: &str = "{{from|}} {{status|}}";
 /// Why a record that cannot be read is not just passed over.
 const WHY: &str = "nothing was sent, because whoever is meant there could get a message";
 
-/// Puts the numbers of a list into `numbers`: those that are to get no message of `from`.
+/// Puts the numbers of a list into `numbers`: those that are to get no message of `from`. They are written as those of the
+/// recipients are: by E.164, or as people in a region do it. The list may be compressed.
 ///
 /// # Errors
 /// If the list cannot be read, or any record of it.
-pub(crate) fn read(path: &Path, from: PhoneNumber, numbers: &mut NumberSet) -> Result<()> {
-    let list =
-        File::open(path).with_context(|| format!("--suppress: cannot open {}", path.display()))?;
+pub(crate) fn read(
+    path: &Path,
+    from: PhoneNumber,
+    region: Option<Region>,
+    numbers: &mut NumberSet,
+) -> Result<()> {
+    let list = Source::of_path(Some(path)).context("--suppress")?;
+    let list = list.into_reader().context("--suppress")?;
+    let format = Format::of_path(&unpacked_name(path));
     let take = |number| _ = numbers.insert(number);
-    read_from(list, Format::of_path(path), from, take)
+    read_from(list, format, from, region, take)
         .with_context(|| format!("--suppress: {}", path.display()))
 }
 
@@ -34,24 +40,47 @@ pub(crate) fn read_from(
     mut list: impl Read,
     format: Option<Format>,
     from: PhoneNumber,
+    region: Option<Region>,
     mut take: impl FnMut(PhoneNumber),
 ) -> Result<()> {
     let mut ahead = Vec::new();
     read_ahead(&mut list, &mut ahead)?;
     let format = format.unwrap_or_else(|| Format::sniff(&ahead));
-    let names_senders = names_senders(format, &ahead);
+    let names = match format {
+        Format::Csv => names(&ahead),
+        _ => Vec::new(),
+    };
+    refuse_several_numbers(&names)?;
+    let names_senders = names_senders(format, &names);
+    let mut fields = Fields::default();
+    if let Some(region) = region {
+        fields = fields.region(region);
+    }
     let parser = if names_senders {
         // The template goes before a text that a record has, if it is made of the same field.
-        let fields = Fields::default().text("status");
+        let fields = fields.text("status");
         Parser::new(format, &fields).with_template(Template::parse(SENDER_AND_STATUS)?)?
     } else {
-        Parser::new(format, &Fields::default())
+        Parser::new(format, &fields)
     };
     let mut reader = Reader::new(Cursor::new(ahead).chain(list), parser);
-    while let Some(record) = reader.next()? {
+    // In words of its own: the flags that help with the recipients' list do not help with this one.
+    while let Some(record) = reader.next().map_err(|error| anyhow!("{error}"))? {
         let message = match record {
             Record::Message(message) => message,
-            Record::Invalid(invalid) => bail!("{}; {WHY}", invalid.error),
+            Record::Invalid(invalid) => {
+                let help = match (invalid.error.kind(), region) {
+                    (
+                        ErrorKind::Record {
+                            fault: RecordError::PhoneNumber(_),
+                            ..
+                        },
+                        None,
+                    ) => " (--region US, or CA, reads its numbers as people write them there)",
+                    _ => "",
+                };
+                bail!("{}; {WHY}{help}", invalid.error)
+            }
             _ => continue,
         };
         let counts = match &message.text {
@@ -66,23 +95,39 @@ pub(crate) fn read_from(
     Ok(())
 }
 
+/// The names of the columns.
+fn names(ahead: &[u8]) -> Vec<String> {
+    let header = ahead.split(|&byte| byte == b'\n').next();
+    let header = String::from_utf8_lossy(header.unwrap_or_default());
+    let names = header.trim_start_matches('\u{feff}').split(',');
+    names
+        .map(|name| name.trim().trim_matches('"').to_owned())
+        .collect()
+}
+
+/// Of two columns with numbers only one would be read, and who stands in the other could get a message.
+fn refuse_several_numbers(names: &[String]) -> Result<()> {
+    let is_of_numbers = |name: &&String| {
+        RECIPIENT_NAMES
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    };
+    let found: Vec<_> = names.iter().filter(is_of_numbers).collect();
+    if let [first, second, ..] = found[..] {
+        bail!(
+            "it has numbers in more than one column ({first}, {second}): give a list with one, or one for each column"
+        );
+    }
+    Ok(())
+}
+
 /// Whether the records may say whose messages are not wanted, as the API's opt-outs do.
-fn names_senders(format: Format, ahead: &[u8]) -> bool {
+fn names_senders(format: Format, names: &[String]) -> bool {
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
     match format {
         // Each record for itself.
         Format::Ndjson => true,
-        Format::Csv => {
-            let header = ahead
-                .split(|&byte| byte == b'\n')
-                .next()
-                .unwrap_or_default();
-            let header = String::from_utf8_lossy(header);
-            let mut names = header
-                .trim_start_matches('\u{feff}')
-                .split(',')
-                .map(|name| name.trim().trim_matches('"'));
-            names.clone().any(|name| name == "from") && names.any(|name| name == "status")
-        }
+        Format::Csv => has("from") && has("status"),
         _ => false,
     }
 }
@@ -115,7 +160,7 @@ mod tests {
     fn read(list: &str) -> Result<Vec<usize>> {
         let mut numbers = NumberSet::new();
         let take = |number| _ = numbers.insert(number);
-        read_from(list.as_bytes(), None, number(FROM), take)?;
+        read_from(list.as_bytes(), None, number(FROM), None, take)?;
         let found =
             (0..10).filter(|index| numbers.contains(number(&format!("+1415555010{index}"))));
         let found: Vec<_> = found.collect();
@@ -129,7 +174,7 @@ mod tests {
             ("", vec![]),
             ("# none\n\n", vec![]),
             ("+14155550101\n# two\r\n +14155550102 ", vec![1, 2]),
-            ("name,Phone number,mobile\nBob,+14155550103,x\n", vec![3]),
+            ("name,Phone number,town\nBob,+14155550103,x\n", vec![3]),
             ("\u{feff}phone\n+14155550104\n+14155550104\n", vec![4]),
             (
                 "{\"to\":\"+14155550105\"}\n{\"mobile\":\"+14155550106\",\"text\":\"x\",\"status\":\"gold\"}\n",
@@ -166,6 +211,7 @@ mod tests {
             ("from,to,status\n+16505550100,+14155550101,Out\n", "line 2"),
             ("from,to,status\n6505550100,+14155550101,OptOut\n", "line 2"),
             ("name,city\nBob,Rome\n", "no column"),
+            ("name,Phone,mobile\nBob,+14155550103,\n", "(Phone, mobile)"),
             ("{\"to\":\"+14155550101\"}\n{\"to\":\"+1415555", "line 2"),
             (
                 "{\"from\":{},\"to\":\"+14155550101\",\"status\":\"OptOut\"}",

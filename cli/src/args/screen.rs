@@ -55,7 +55,8 @@ pub(crate) struct ScreenAgainArgs {
 const SUPPRESS: &str = "\
 Pass over the numbers in this list; may be there more than once. It is a number a line, CSV with a header, or one JSON \
 object a line. Of a list with the fields from, to and status, such as the API's opt-outs, only those count whose status \
-is OptOut and whose sender is --from. A line that cannot be read is an error, never passed over: somebody who has opted \
+is OptOut and whose sender is --from. Its numbers are read as those of the recipients' list are (--region); it may be \
+compressed. A line that cannot be read is an error, never passed over: somebody who has opted \
 out could get a message.
 
 The word api downloads the opt-outs of --from first. (A file of that name is ./api.) They are kept beside the journal, \

@@ -90,7 +90,7 @@ fn what_is_passed_over_is_told_record_by_record() {
     let files = Files::new();
     let suppressed = files.write(
         "opted-out.csv",
-        format!("Name,Mobile,to\nBob,x,{}\n", number(1)),
+        format!("Name,Town,to\nBob,x,{}\n", number(1)),
     );
     let expected = [
         json!({"record": 1, "line": 2, "to": number(0), "reason": "skipped"}),
@@ -118,7 +118,7 @@ fn what_is_passed_over_is_told_record_by_record() {
             .arg("--passed-over")
             .arg(&path);
         let ran = run.stdin(&list).run().code(0).discreet();
-        ran.out("Passed over: 4 (2 skipped, 1 suppressed, 1 duplicates)\n  record 1 (line 2, byte 7): +1******0000 skipped\n")
+        ran.out("Passed over: 4 (2 skipped, 1 suppressed, 1 duplicate)\n  record 1 (line 2, byte 7): +1******0000 skipped\n")
             .out("invalid skipped")
             .out("all of them are in ");
         assert_eq!(lines_of_json(&read(&path)), expected);
@@ -195,6 +195,39 @@ fn a_list_of_suppressed_numbers_is_whole_or_refused() {
         .code(1)
         .err("--suppress: cannot open");
     assert_eq!(api.stats().creates, 0);
+}
+
+#[test]
+fn a_list_of_suppressed_numbers_is_read_as_that_of_the_recipients() {
+    let files = Files::new();
+    let encode = |suppressed: &PathBuf, flags: &str| {
+        let run = batchcast(&format!("encode --out - {flags}")).envelope();
+        run.arg("--suppress").arg(suppressed).stdin(numbers(3))
+    };
+    // As people write them there.
+    let written = number(1).replace("+1212", "(212) ");
+    let left = files.write("left.csv", format!("name,phone\nBob,{written}\n"));
+    let ran = encode(&left, "--region US").run().code(0);
+    assert_eq!(ran.recipients(), numbered([0, 2]));
+    let ran = encode(&left, "").run().code(1).discreet();
+    // The flags for the recipients' list do not help.
+    let ran = ran.err("--region US");
+    assert!(!ran.stderr.contains("hint:"), "{}", ran.stderr);
+    let ran = encode(&files.write("towns.csv", "name,town\nBob,Rome\n"), "");
+    let ran = ran.run().code(1).err("no column");
+    assert!(!ran.stderr.contains("hint:"), "{}", ran.stderr);
+    // Compressed.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(numbers(2).as_bytes()).unwrap();
+    let packed = files.write("left.txt.gz", packed.finish().unwrap());
+    assert_eq!(
+        encode(&packed, "").run().code(0).recipients(),
+        numbered([2])
+    );
+    // Who stands in the column that is not read could get a message.
+    let two = format!("phone,mobile\n{},{}\n", number(0), number(1));
+    let ran = encode(&files.write("two.csv", two), "").run().code(1);
+    ran.err("more than one column (phone, mobile)");
 }
 
 #[test]
