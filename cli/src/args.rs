@@ -42,6 +42,18 @@ pub(crate) struct Args {
     pub(crate) shown: ShownArgs,
 }
 
+impl Args {
+    /// The lists of who is to get nothing, where there can be new ones.
+    pub(crate) const fn suppress(&mut self) -> Option<&mut Vec<PathBuf>> {
+        match &mut self.command {
+            Command::Send(args) => Some(&mut args.list.screen.suppress),
+            Command::Plan(args) => Some(&mut args.list.screen.suppress),
+            Command::Encode(args) => Some(&mut args.list.screen.suppress),
+            _ => None,
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   Try it without an account, nobody gets a message:
@@ -61,7 +73,8 @@ What does not change can stand in a profile, $XDG_CONFIG_HOME/batchcast/config.t
   from = '+16505550100'
   to_field = 'Mobile'
   max_bytes = '40MB'
-The command line goes before the environment, that before a profile. Credentials do not belong there.
+The command line goes before the environment, that before a profile; but lists of --suppress add up.
+Credentials do not belong there.
 
 Exit codes:
   0  everything was accepted

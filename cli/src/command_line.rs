@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 use clap::{
-    CommandFactory as _, FromArgMatches as _,
+    ArgMatches, CommandFactory as _, FromArgMatches as _,
     error::{ContextKind, ContextValue},
+    parser::ValueSource,
 };
 
 use crate::args::{Args, ColorArg};
@@ -17,19 +18,33 @@ use crate::terminal;
 /// # Errors
 /// If a profile cannot be used.
 pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
-    let (color, name) = ahead(typed);
+    let Ahead {
+        color,
+        profile,
+        needs_none,
+    } = ahead(typed);
     // Before anything is written, also by the parser.
     color.choice().write_global();
-    let profile = match asks_to_be_left_alone(typed) {
+    // A file that is broken does not keep anybody from reading the help.
+    let profile = match needs_none || asks_for_help(typed) {
         true => None,
-        false => Profile::load(name.as_deref())?,
+        false => Profile::load(profile.as_deref())?,
     };
     let mut command = Args::command().color(color.of_clap());
     if let Some(profile) = &profile {
         command = profile.apply(command);
     }
     let parsed = command.try_get_matches_from_mut(typed);
-    let parsed = parsed.and_then(|matches| Args::from_arg_matches(&matches));
+    let parsed = parsed.and_then(|matches| {
+        let mut args = Args::from_arg_matches(&matches)?;
+        if let Some(profile) = &profile
+            && has_typed_lists(&matches)
+            && let Some(lists) = args.suppress()
+        {
+            lists.extend(profile.suppress());
+        }
+        Ok(args)
+    });
     Ok(parsed.unwrap_or_else(|error| {
         let _ = error.print();
         if let (Some(profile), Some(ContextValue::String(value))) =
@@ -42,17 +57,36 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
     }))
 }
 
-/// What has to be known before the rest can be read. Mistakes are found when that is.
-fn ahead(typed: &[OsString]) -> (ColorArg, Option<String>) {
+/// Whether lists of suppressed numbers were typed: then they are there instead of those of a profile.
+fn has_typed_lists(matches: &ArgMatches) -> bool {
+    let source = matches.subcommand().map(|(_, sub)| {
+        sub.try_contains_id("suppress").ok()?;
+        sub.value_source("suppress")
+    });
+    source.flatten() == Some(ValueSource::CommandLine)
+}
+
+/// What has to be known before the rest can be read.
+#[derive(Debug, PartialEq, Eq)]
+struct Ahead {
+    color: ColorArg,
+    /// The name of a profile.
+    profile: Option<String>,
+    /// Whether it is a command that no profile is for.
+    needs_none: bool,
+}
+
+/// Looks for it. Mistakes are found when the rest is read.
+fn ahead(typed: &[OsString]) -> Ahead {
     let matches = Args::command()
         .ignore_errors(true)
         .try_get_matches_from(typed);
     let matches = matches.ok();
     let matches = matches.as_ref();
+    let command = matches.and_then(|matches| matches.subcommand());
+    let needs_none = command.is_some_and(|(name, _)| matches!(name, "completions" | "man"));
     // Those of a subcommand have what was typed there.
-    let sub = matches
-        .and_then(|matches| matches.subcommand())
-        .map(|(_, sub)| sub);
+    let sub = command.map(|(_, sub)| sub);
     let color = [sub, matches].into_iter().flatten().find_map(|matches| {
         matches
             .try_get_one::<ColorArg>("color")
@@ -67,23 +101,27 @@ fn ahead(typed: &[OsString]) -> (ColorArg, Option<String>) {
             .flatten()
             .cloned()
     });
-    (color.unwrap_or(ColorArg::Auto), profile)
+    Ahead {
+        color: color.unwrap_or(ColorArg::Auto),
+        // A variable that is empty is not set.
+        profile: profile.filter(|name| !name.is_empty()),
+        needs_none,
+    }
 }
 
-/// A file that is broken does not keep anybody from reading the help.
-fn asks_to_be_left_alone(typed: &[OsString]) -> bool {
-    let alone = ["--help", "-h", "--version", "-V", "completions", "man"];
+fn asks_for_help(typed: &[OsString]) -> bool {
+    let asks = ["--help", "-h", "--version", "-V"];
     let typed = typed.iter().skip(1).filter_map(|word| word.to_str());
     typed
         .take_while(|word| *word != "--")
-        .any(|word| alone.contains(&word))
+        .any(|word| asks.contains(&word))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ahead_of(line: &str) -> (ColorArg, Option<String>) {
+    fn ahead_of(line: &str) -> Ahead {
         let typed: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         ahead(&typed)
     }
@@ -97,9 +135,28 @@ mod tests {
             "batchcast send --profile shop --color never",
             "batchcast send --color never --profile shop --max-bytes many",
         ] {
-            let found = ahead_of(line);
-            assert_eq!(found, (ColorArg::Never, Some("shop".to_owned())), "{line}");
+            let expected = Ahead {
+                color: ColorArg::Never,
+                profile: Some("shop".to_owned()),
+                needs_none: false,
+            };
+            assert_eq!(ahead_of(line), expected, "{line}");
         }
-        assert_eq!(ahead_of("batchcast send list").0, ColorArg::Auto);
+        assert_eq!(ahead_of("batchcast send list").color, ColorArg::Auto);
+    }
+
+    #[test]
+    fn only_commands_that_send_nothing_need_no_profile() {
+        for (line, needs_none) in [
+            ("batchcast man", true),
+            ("batchcast completions bash", true),
+            ("batchcast plan man --from x", false),
+            (
+                "batchcast send --profile man list --text completions",
+                false,
+            ),
+        ] {
+            assert_eq!(ahead_of(line).needs_none, needs_none, "{line}");
+        }
     }
 }

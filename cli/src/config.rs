@@ -252,7 +252,7 @@ fn credentials(env: &impl Fn(&str) -> Option<OsString>) -> Result<Credentials> {
         (Some(id), Some(secret), Some(jwt)) => Ok(Credentials::jwt(id, secret, jwt)),
         (None, None, None) => Err(Usage::error(
             "no credentials: set RC_ACCESS_TOKEN, or RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and \
-             RC_USER_JWT, in the environment; or try it with --sandbox, without an account",
+             RC_USER_JWT, in the environment; or try it without an account, with 'batchcast send --sandbox'",
         )),
         (id, secret, jwt) => {
             let missing: Vec<_> = JWT
@@ -260,10 +260,11 @@ fn credentials(env: &impl Fn(&str) -> Option<OsString>) -> Result<Credentials> {
                 .zip([id, secret, jwt])
                 .filter_map(|(name, value)| value.is_none().then_some(name))
                 .collect();
+            let are = if missing.len() == 1 { "is" } else { "are" };
             let missing = missing.join(" and ");
             Err(Usage::error(format!(
-                "the credentials are not complete: {missing} is not set in the environment \
-                 (or try it with --sandbox, without an account)"
+                "the credentials are not complete: {missing} {are} not set in the environment \
+                 (or try it without an account, with 'batchcast send --sandbox')"
             )))
         }
     }

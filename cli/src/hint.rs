@@ -88,9 +88,9 @@ const fn of_client(error: &ClientError) -> Option<&'static str> {
 }
 
 /// The same for a journal that cannot be begun or opened.
-const fn of_journal(error: &JournalError) -> Option<&'static str> {
+fn of_journal(error: &JournalError) -> Option<&'static str> {
     Some(match error {
-        JournalError::Io { .. } => {
+        JournalError::Io { op: "create", .. } => {
             "--journal PATH puts the journal elsewhere; with --no-journal what is stopped cannot be resumed"
         }
         JournalError::Exists { .. } => "--journal PATH puts the journal elsewhere",

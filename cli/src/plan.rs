@@ -10,6 +10,8 @@ mod quote;
 mod survey;
 mod texts;
 
+use std::fs;
+
 use anyhow::{Context as _, Result, bail};
 use batchcast::screen::{MaxInvalid, Screen};
 use indicatif::HumanCount;
@@ -152,17 +154,12 @@ impl Headline {
 /// # Errors
 /// If the list cannot be read.
 pub(crate) fn headline(list: &List, screen: Screen) -> Result<Option<Headline>> {
-    if list.file.is_none() {
+    // A pipe that has a name is not opened once more: its writer may have gone, and another one would be waited for.
+    let metadata = list.file.as_ref().and_then(|path| fs::metadata(path).ok());
+    if !metadata.is_some_and(|metadata| metadata.is_file()) {
         return Ok(None);
     }
     let source = Source::open(list)?;
-    let is_file = source
-        .metadata
-        .as_ref()
-        .is_some_and(std::fs::Metadata::is_file);
-    if !is_file {
-        return Ok(None);
-    }
     let keep = Keep {
         all_batches: false,
         duplicates: false,

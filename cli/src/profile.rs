@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Command;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::fail::Usage;
 
@@ -24,13 +24,16 @@ const KEYS: &str = "from, base_url, ca_bundle, format, to_field, text_field, reg
                     on_invalid, max_invalid, in_flight, in_doubt, linger, spool, canary, max_failed, suppress, \
                     price, rate";
 
+/// The flag that may be typed more than once.
+const SUPPRESS: &str = "suppress";
+
 /// What a run that is gone on with remembers from its begin: a profile, which may have changed since, does not overrule that.
-const REMEMBERED: &[&str] = &["on_invalid", "max_invalid", "suppress"];
+const REMEMBERED: &[&str] = &["on_invalid", "max_invalid", SUPPRESS];
 
 /// A profile that is applied.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    settings: Vec<(&'static str, String)>,
+    settings: Vec<(&'static str, Vec<String>)>,
     /// Where it comes from, for people.
     pub(crate) origin: String,
 }
@@ -62,7 +65,7 @@ macro_rules! settings {
 
         impl Settings {
             /// As the ids of flags, and their values.
-            fn into_flags(self) -> impl Iterator<Item = (&'static str, String)> {
+            fn into_flags(self) -> impl Iterator<Item = (&'static str, Vec<String>)> {
                 let _refused = (self.access_token, self.client_id, self.client_secret, self.jwt);
                 [$((stringify!($key), self.$key)),+]
                     .into_iter()
@@ -95,8 +98,8 @@ settings!(
     rate,
 );
 
-/// A value, be it a string or a number.
-struct Word(String);
+/// A value, be it a string or a number; or several.
+struct Word(Vec<String>);
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -106,23 +109,31 @@ impl<'de> Deserialize<'de> for Word {
 
 struct WordVisitor;
 
-impl Visitor<'_> for WordVisitor {
+impl<'de> Visitor<'de> for WordVisitor {
     type Value = Word;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or a number")
     }
 
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Word, A::Error> {
+        let mut words = Vec::new();
+        while let Some(Word(word)) = sequence.next_element()? {
+            words.extend(word);
+        }
+        Ok(Word(words))
+    }
+
     fn visit_str<E: Error>(self, text: &str) -> Result<Word, E> {
-        Ok(Word(text.to_owned()))
+        Ok(Word(vec![text.to_owned()]))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Word, E> {
-        Ok(Word(number.to_string()))
+        Ok(Word(vec![number.to_string()]))
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Word, E> {
-        Ok(Word(number.to_string()))
+        Ok(Word(vec![number.to_string()]))
     }
 }
 
@@ -205,12 +216,24 @@ impl Profile {
             settings.retain(|(before, _)| *before != key);
             settings.push((key, value));
         }
+        for (key, values) in &settings {
+            if values.len() != 1 && *key != SUPPRESS {
+                return Err(Usage::error(format!("{key} takes one value, in {origin}")));
+            }
+        }
         Ok((!settings.is_empty()).then_some(Self { settings, origin }))
     }
 
     /// Whether a flag has this value from the profile.
     pub(crate) fn says(&self, value: &str) -> bool {
-        self.settings.iter().any(|(_, said)| said == value)
+        let mut said = self.settings.iter().flat_map(|(_, values)| values);
+        said.any(|said| said == value)
+    }
+
+    /// The lists of who is to get nothing: they are added to those that are typed, not replaced by them.
+    pub(crate) fn suppress(&self) -> impl Iterator<Item = PathBuf> {
+        let lists = self.settings.iter().filter(|(key, _)| *key == SUPPRESS);
+        lists.flat_map(|(_, lists)| lists).map(PathBuf::from)
     }
 
     /// The commands, with what the profile says as the flags' defaults.
@@ -222,15 +245,15 @@ impl Profile {
         for name in names {
             let goes_on = name == "resume";
             command = command.mut_subcommand(name, |mut sub| {
-                for (key, value) in &self.settings {
+                for (key, values) in &self.settings {
                     let has_it = sub.get_arguments().any(|arg| arg.get_id() == key);
                     let is_remembered = goes_on && REMEMBERED.contains(key);
                     if has_it && !is_remembered && !is_in_environment(key) {
-                        let value = value.clone();
+                        let values = values.clone();
                         // It may be a number that not everybody is to see.
                         sub = sub.mut_arg(*key, |arg| {
                             arg.required(false)
-                                .default_value(value)
+                                .default_values(values)
                                 .hide_default_value(true)
                         });
                     }
@@ -284,7 +307,18 @@ mod tests {
 
     fn settings(text: &str, name: Option<&str>) -> Result<Vec<(&'static str, String)>> {
         let profile = Profile::of(text, name, Path::new("config.toml"))?;
-        Ok(profile.map_or_else(Vec::new, |profile| profile.settings))
+        let settings = profile.map_or_else(Vec::new, |profile| profile.settings);
+        let joined = |(key, values): (_, Vec<String>)| (key, values.join("|"));
+        Ok(settings.into_iter().map(joined).collect())
+    }
+
+    #[test]
+    fn only_lists_of_suppressed_numbers_are_several() {
+        let text = "[default]\nsuppress = [\"left.txt\", \"api\"]";
+        let expected = [("suppress", "left.txt|api".to_owned())];
+        assert_eq!(settings(text, None).unwrap(), expected);
+        let told = settings("[default]\nrate = [1, 2]", None).unwrap_err();
+        assert!(told.to_string().contains("rate takes one value"), "{told}");
     }
 
     #[test]
@@ -332,7 +366,7 @@ mod tests {
                 1,
                 "unknown field `profiles`",
             ),
-            ("[default]\nfrom = [\"secret\"]", 2, "a string or a number"),
+            ("[default]\nfrom = true", 2, "a string or a number"),
             ("[default]\nfrom = \"secret", 2, ""),
         ] {
             let told = settings(text, None).unwrap_err().to_string();

@@ -361,7 +361,7 @@ async fn is_wanted(
     let counted = tokio::task::spawn_blocking(move || plan::headline(&counted, screen));
     let line = match counted.await?.context("cannot read the list")? {
         Some(headline) => headline.line(),
-        None => "a list from standard input, which is not counted".to_owned(),
+        None => "a list that can be read only once, and is not counted".to_owned(),
     };
     terminal::error(&format!("To {server}: {line}"));
     if let Some(messages) = care.canary {

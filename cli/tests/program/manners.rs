@@ -111,6 +111,8 @@ fn a_profile_stands_for_what_is_not_typed() {
     let named = run("encode --out -").env("BATCHCAST_PROFILE", "shop");
     let bodies = named.env("BATCHCAST_FROM", other).run().code(0).json();
     assert_eq!((bodies.len(), &bodies[0]["from"]), (3, &other.into()));
+    let unnamed = run("encode --out - --to-field Mobile").env("BATCHCAST_PROFILE", "");
+    assert_eq!(unnamed.run().code(0).json().len(), 1);
     let send = || run("send --profile shop").env("RC_ACCESS_TOKEN", TOKEN);
     send().run().code(0).out("3 batches");
     let ran = send().env("RC_SERVER_URL", "http://sms.example.com").run();
@@ -170,6 +172,26 @@ fn a_profile_does_not_overrule_what_a_run_was_begun_with() {
     let resume = resume.env("XDG_CONFIG_HOME", files.path(""));
     resume.run().code(3);
     assert_eq!(api.recipients().len(), 7);
+}
+
+#[test]
+fn lists_of_who_is_to_get_nothing_add_up() {
+    let files = Files::new();
+    std::fs::create_dir(files.path("batchcast")).unwrap();
+    let list = |index: usize| files.write(&format!("{index}.txt"), number(index));
+    let profile = format!(
+        "[default]\nsuppress = [{:?}, {:?}]\n",
+        list(0).to_str().unwrap(),
+        list(1).to_str().unwrap()
+    );
+    files.write("batchcast/config.toml", profile);
+    let run = || {
+        let run = batchcast("encode --out -").envelope().stdin(numbers(4));
+        run.env("XDG_CONFIG_HOME", files.path(""))
+    };
+    assert_eq!(run().run().code(0).recipients(), [number(2), number(3)]);
+    let typed = run().arg("--suppress").arg(list(2));
+    assert_eq!(typed.run().code(0).recipients(), [number(3)]);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn a_list_from_a_pipe_is_asked_about_at_the_terminal() {
         .env("RC_SERVER_URL", api.sandbox.base_url())
         .env("XDG_STATE_HOME", files.path("state"))
         .on_screen(120);
-    shell.until("from standard input, which is not counted");
+    shell.until("can be read only once, and is not counted");
     shell.until("Send? [y/N]");
     shell.types("y\n");
     shell.code(0);

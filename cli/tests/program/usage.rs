@@ -49,7 +49,7 @@ fn without_credentials_it_says_which_to_set() {
         .env("RC_USER_JWT", JWT);
     run.run()
         .code(2)
-        .err("RC_APP_CLIENT_ID and RC_APP_CLIENT_SECRET is");
+        .err("RC_APP_CLIENT_ID and RC_APP_CLIENT_SECRET are");
 }
 
 #[test]
