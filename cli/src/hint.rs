@@ -34,6 +34,10 @@ pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
             "--on-invalid skip passes over such records, --invalid PATH writes them to a file",
         ),
         ErrorKind::Header { fault, .. } => match fault {
+            HeaderError::NoColumn { found, .. } if is_separated_otherwise(found) => {
+                "the columns are separated by something else than commas: export the list with commas, or convert it \
+                 (csvformat -d ';' FILE)"
+            }
             HeaderError::NoColumn { .. } | HeaderError::TwoColumns(_) => {
                 "--to-field NAME says which column holds the numbers, --text-field NAME which one the texts; \
                  if the list is no CSV, say what it is with --format"
@@ -48,6 +52,11 @@ pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
         ErrorKind::LimitTooSmall { .. } => "raise --max-bytes, or shorten the text (--text)",
         _ => return None,
     })
+}
+
+/// Whether a header is of one column, in which there is what others separate columns by.
+fn is_separated_otherwise(header: &str) -> bool {
+    !header.contains(',') && [";", "\\t", "|"].iter().any(|mark| header.contains(mark))
 }
 
 /// The same for what is wrong with one record, if a flag helps against just that.

@@ -11,8 +11,8 @@ use batchcast::input::{Format, Parser};
 use crate::common_text;
 use crate::config::List;
 use crate::fail::Usage;
-use crate::terminal;
 use crate::unpack::{Consumed, Unpacked, unpack};
+use crate::{foreign, terminal};
 
 /// How much of a list is looked at to find out its format.
 const MAX_AHEAD: usize = 64 * 1024;
@@ -124,13 +124,14 @@ impl Source {
         let named = list
             .format
             .or_else(|| Format::of_path(&unpacked_name(list.file.as_deref()?)));
-        let format = match named {
-            Some(format) => format,
-            None => {
-                read_ahead(&mut reader, &mut ahead).context("cannot read the list")?;
-                Format::sniff(&ahead)
-            }
-        };
+        if let Err(error) = read_ahead(&mut reader, &mut ahead) {
+            // Told by whoever comes to it, as any error further on is.
+            reader = Box::new(Failed(Some(error)));
+        }
+        if let Some(other) = foreign::of(&ahead) {
+            return Err(foreign::error(other));
+        }
+        let format = named.unwrap_or_else(|| Format::sniff(&ahead));
         let is_blank = ahead_is_blank(named, &ahead);
         if format == Format::Lines && !is_blank {
             if list.template.is_some() {
@@ -169,6 +170,15 @@ impl Source {
             )?,
         };
         Ok((Cursor::new(ahead).chain(reader), parser, common))
+    }
+}
+
+/// What cannot be read any further.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
     }
 }
 

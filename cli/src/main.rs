@@ -11,6 +11,7 @@ mod config;
 mod encode;
 mod exit;
 mod fail;
+mod foreign;
 mod generate;
 mod hint;
 mod hooks;

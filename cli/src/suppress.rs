@@ -8,6 +8,7 @@ use batchcast::input::{Fields, Format, Parser, RECIPIENT_NAMES, Reader, Record, 
 use batchcast::screen::NumberSet;
 use batchcast::{ErrorKind, PhoneNumber, RecordError, Region};
 
+use crate::foreign;
 use crate::input::{Source, read_ahead, unpacked_name};
 
 /// Of a list of opt-outs, what each record has beside its number.
@@ -45,6 +46,9 @@ pub(crate) fn read_from(
 ) -> Result<()> {
     let mut ahead = Vec::new();
     read_ahead(&mut list, &mut ahead)?;
+    if let Some(other) = foreign::of(&ahead) {
+        return Err(foreign::error(other));
+    }
     let format = format.unwrap_or_else(|| Format::sniff(&ahead));
     let names = match format {
         Format::Csv => names(&ahead),
@@ -211,6 +215,7 @@ mod tests {
             ("from,to,status\n+16505550100,+14155550101,Out\n", "line 2"),
             ("from,to,status\n6505550100,+14155550101,OptOut\n", "line 2"),
             ("name,city\nBob,Rome\n", "no column"),
+            ("[{\"to\":\"+14155550101\"}]", "an object a line"),
             ("name,Phone,mobile\nBob,+14155550103,\n", "(Phone, mobile)"),
             ("{\"to\":\"+14155550101\"}\n{\"to\":\"+1415555", "line 2"),
             (

@@ -53,6 +53,30 @@ fn without_credentials_it_says_which_to_set() {
 }
 
 #[test]
+fn what_is_no_list_is_told_with_the_way_out() {
+    let files = Files::new();
+    let utf16: Vec<u8> = "\u{feff}to\n+12125550100\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let array = format!("[{{\"to\":\"{}\"}}]\n", number(1));
+    let semicolons = format!("name;to\nBob;{}\n", number(1));
+    for (name, list, way_out) in [
+        ("list.csv", utf16.as_slice(), "iconv"),
+        ("list", b"PK\x03\x04\x14\x00\x06\x00", "export it as CSV"),
+        ("list.txt", b"\xfd7zXZ\x00\x00\x04", "xz -dc"),
+        ("list.json", array.as_bytes(), "jq -c '.[]'"),
+        ("list2.csv", semicolons.as_bytes(), "with commas"),
+    ] {
+        let path = files.write(name, list);
+        for command in ["plan", "encode --out -", "send --sandbox"] {
+            let run = batchcast(command).envelope().arg(&path).private(list);
+            run.run().code(1).discreet().err(way_out);
+        }
+    }
+}
+
+#[test]
 fn the_sender_is_a_phone_number() {
     let encode = |from: &str| {
         batchcast("encode --out - --text hello")
