@@ -13,10 +13,11 @@ mod texts;
 use std::fs;
 
 use anyhow::{Context as _, Result, bail};
-use batchcast::screen::{MaxInvalid, Screen};
+use batchcast::screen::MaxInvalid;
 use indicatif::HumanCount;
 
 pub(crate) use self::quote::{Price, Rate};
+pub(crate) use self::survey::Cut;
 use self::survey::{Aside, Keep, Survey};
 use crate::args::PlanArgs;
 use crate::config::List;
@@ -50,7 +51,11 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
         duplicates: true,
     };
     let progress = Progress::new(source.size, source.consumed.clone());
-    let survey = Survey::of(&list, source, screen, keep, Some(&progress), |aside| {
+    let cut = Cut {
+        screen,
+        canary: None,
+    };
+    let survey = Survey::of(&list, source, cut, keep, Some(&progress), |aside| {
         match aside {
             Aside::PassedOver {
                 position,
@@ -153,7 +158,7 @@ impl Headline {
 ///
 /// # Errors
 /// If the list cannot be read.
-pub(crate) fn headline(list: &List, screen: Screen) -> Result<Option<Headline>> {
+pub(crate) fn headline(list: &List, cut: Cut) -> Result<Option<Headline>> {
     // A pipe that has a name is not opened once more: its writer may have gone, and another one would be waited for.
     let metadata = list.file.as_ref().and_then(|path| fs::metadata(path).ok());
     if !metadata.is_some_and(|metadata| metadata.is_file()) {
@@ -164,7 +169,7 @@ pub(crate) fn headline(list: &List, screen: Screen) -> Result<Option<Headline>> 
         all_batches: false,
         duplicates: false,
     };
-    let survey = Survey::of(list, source, screen, keep, None, |_| Ok(()))?;
+    let survey = Survey::of(list, source, cut, keep, None, |_| Ok(()))?;
     Ok(Some(Headline {
         recipients: survey.batches.messages,
         batches: survey.batches.count,
@@ -177,6 +182,9 @@ pub(crate) fn headline(list: &List, screen: Screen) -> Result<Option<Headline>> 
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
+    use batchcast::screen::Screen;
     use clap::Parser as _;
 
     use super::*;
@@ -206,9 +214,12 @@ mod tests {
         std::fs::write(&path, numbers).unwrap();
         // A record that would stop the send is only counted here.
         let more = ["--max-messages", "2", "--on-invalid", "stop"];
-        let found = headline(&list(path.to_str().unwrap(), &more), Screen::new())
-            .unwrap()
-            .unwrap();
+        let cut = |canary| Cut {
+            screen: Screen::new(),
+            canary: NonZeroU64::new(canary),
+        };
+        let list_of = || list(path.to_str().unwrap(), &more);
+        let found = headline(&list_of(), cut(0)).unwrap().unwrap();
         assert_eq!(found.bytes, 96 + 72);
         assert_eq!(
             (
@@ -219,6 +230,14 @@ mod tests {
             ),
             (3, 2, 3, 1)
         );
-        assert_eq!(headline(&list("-", &[]), Screen::new()).unwrap(), None);
+        // The canary's batch is one of its own.
+        for (canary, batches) in [(1, 2), (2, 2), (3, 2), (9, 2)] {
+            let found = headline(&list_of(), cut(canary)).unwrap().unwrap();
+            assert_eq!((found.recipients, found.batches), (3, batches), "{canary}");
+        }
+        std::fs::write(&path, "+14155550100\n+14155550101\n").unwrap();
+        let found = headline(&list_of(), cut(1)).unwrap().unwrap();
+        assert_eq!((found.recipients, found.batches), (2, 2));
+        assert_eq!(headline(&list("-", &[]), cut(0)).unwrap(), None);
     }
 }

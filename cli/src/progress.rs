@@ -36,10 +36,12 @@ struct State {
     shown: Instant,
     /// When this process began to send, behind what an earlier one has sent.
     started: Instant,
-    /// How many messages an earlier process has sent, as far as they were found again.
-    replayed: u64,
+    /// How many messages were sent before that: by an earlier process, as far as they were found again, or before a pause.
+    before: u64,
     /// How far in the input they reach, if there is nothing else before.
-    replayed_bytes: u64,
+    bytes_before: u64,
+    /// How far it was when there was something to show last: messages, and bytes of the input.
+    last: (u64, u64),
     /// The next update is about a batch of an earlier process.
     is_replay: bool,
     /// Something of this process's own is on its way.
@@ -68,8 +70,9 @@ impl Progress {
             state: Mutex::new(State {
                 shown: started,
                 started,
-                replayed: 0,
-                replayed_bytes: 0,
+                before: 0,
+                bytes_before: 0,
+                last: (0, 0),
                 is_replay: false,
                 is_live: false,
                 canary: String::new(),
@@ -80,7 +83,7 @@ impl Progress {
     /// A batch of an earlier process was found again; the next update tells where it ends.
     pub(crate) fn replayed(&self, messages: u64) {
         let mut state = self.state();
-        state.replayed += messages;
+        state.before += messages;
         state.is_replay = true;
     }
 
@@ -95,8 +98,9 @@ impl Progress {
             if !std::mem::take(&mut state.is_replay) {
                 state.is_live = true;
             } else if !state.is_live {
-                (state.started, state.replayed_bytes) = (now, at.input_bytes);
+                (state.started, state.bytes_before) = (now, at.input_bytes);
             }
+            state.last = (at.messages, at.input_bytes);
             let every = if self.bar.is_some() {
                 BAR_EVERY
             } else {
@@ -119,10 +123,10 @@ impl Progress {
 
     fn parts(&self, state: &State, at: &send::Progress, now: Instant) -> Parts {
         let elapsed = now.duration_since(state.started);
-        let sent = at.messages.saturating_sub(state.replayed);
+        let sent = at.messages.saturating_sub(state.before);
         let size = self.size.filter(|&size| size > 0);
         let left = size.and_then(|size| {
-            let done = at.input_bytes.saturating_sub(state.replayed_bytes);
+            let done = at.input_bytes.saturating_sub(state.bytes_before);
             let left = u128::from(size.saturating_sub(at.input_bytes));
             let millis = elapsed.as_millis() * left / u128::from(Some(done).filter(|&n| n > 0)?);
             Some(Duration::from_millis(u64::try_from(millis).ok()?))
@@ -170,8 +174,10 @@ impl Progress {
             bar.set_draw_target(ProgressDrawTarget::stderr());
             terminal::show(Some(bar.clone()));
         }
-        // Waiting for somebody is no work.
-        self.state().started = Instant::now();
+        // Waiting for somebody is no work, and what was sent before it was not sent since.
+        let mut state = self.state();
+        state.started = Instant::now();
+        (state.before, state.bytes_before) = state.last;
     }
 
     /// Shows a line above the bar, if there is a bar.

@@ -28,6 +28,7 @@ use crate::hooks::{KillAt, Pauses};
 use crate::input::Source;
 use crate::journal::{Choice, Plan};
 use crate::kept::Kept;
+use crate::plan::Cut;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::records::RecordsFile;
@@ -357,8 +358,12 @@ async fn is_wanted(
     care: Care,
     person: &Person,
 ) -> Result<bool> {
-    let (counted, screen) = (list.clone(), screened.screen.clone());
-    let counted = tokio::task::spawn_blocking(move || plan::headline(&counted, screen));
+    let counted = list.clone();
+    let cut = Cut {
+        screen: screened.screen.clone(),
+        canary: care.canary,
+    };
+    let counted = tokio::task::spawn_blocking(move || plan::headline(&counted, cut));
     let line = match counted.await?.context("cannot read the list")? {
         Some(headline) => headline.line(),
         None => "a list that can be read only once, and is not counted".to_owned(),

@@ -1,5 +1,7 @@
 //! A list, read from end to end.
 
+use std::num::NonZeroU64;
+
 use anyhow::Result;
 use batchcast::encode::{Batch, Push, Splitter};
 use batchcast::input::{Answer, Blocks, Format, Invalid, Visitor};
@@ -41,6 +43,13 @@ pub(crate) struct Keep {
     pub(crate) duplicates: bool,
 }
 
+/// Which messages go, and how the list is cut into batches beside their limits.
+pub(crate) struct Cut {
+    pub(crate) screen: Screen,
+    /// So many go ahead, in batches of their own.
+    pub(crate) canary: Option<NonZeroU64>,
+}
+
 /// The batches that would be sent.
 #[derive(Default)]
 pub(crate) struct Batches {
@@ -74,7 +83,7 @@ impl Survey {
     pub(crate) fn of(
         list: &List,
         source: Source,
-        screen: Screen,
+        Cut { screen, canary }: Cut,
         keep: Keep,
         progress: Option<&Progress>,
         aside: impl FnMut(Aside<'_>) -> Result<()>,
@@ -100,8 +109,9 @@ impl Survey {
         let mut run = Run {
             survey: &mut survey,
             splitter,
-            is_screened: !screen.is_idle(),
+            is_special: !screen.is_idle() || canary.is_some(),
             screen,
+            canary_left: canary.map_or(0, NonZeroU64::get),
             search: keep.duplicates.then(Search::begin),
             progress,
             aside,
@@ -123,8 +133,10 @@ struct Run<'a, F> {
     survey: &'a mut Survey,
     splitter: Splitter,
     screen: Screen,
-    /// Whether the screen may pass anybody over.
-    is_screened: bool,
+    /// How many more messages there are in the canary.
+    canary_left: u64,
+    /// Whether there is more to do for a message than to push it: the screen may pass it over, or it may end the canary.
+    is_special: bool,
     search: Option<Search>,
     progress: Option<&'a Progress>,
     aside: F,
@@ -141,6 +153,22 @@ pub(crate) enum Aside<'a> {
 }
 
 impl<F: FnMut(Aside<'_>) -> Result<()>> Run<'_, F> {
+    /// What there is to do behind a message.
+    fn special(&mut self) -> Answer {
+        if self.canary_left > 0 {
+            self.canary_left -= 1;
+            if self.canary_left == 0
+                && let Some(closed) = self.splitter.close_batch()
+            {
+                self.survey.batches.add(closed.batch);
+            }
+        }
+        match self.screen.is_done() {
+            true => Answer::Enough,
+            false => Answer::Taken,
+        }
+    }
+
     #[cold]
     fn pass_over(
         &mut self,
@@ -181,7 +209,7 @@ impl<F: FnMut(Aside<'_>) -> Result<()>> Visitor for Run<'_, F> {
 
     #[inline(always)]
     fn message(&mut self, message: &Message<'_>) -> Result<Answer> {
-        if self.is_screened
+        if self.is_special
             && let Verdict::PassedOver(reason) = self.screen.admit(message)
         {
             self.pass_over(message.position, Some(message.to), reason)?;
@@ -202,10 +230,9 @@ impl<F: FnMut(Aside<'_>) -> Result<()>> Visitor for Run<'_, F> {
         if let Some(search) = &mut self.search {
             search.see(message.to, message.position.line);
         }
-        Ok(if self.is_screened && self.screen.is_done() {
-            Answer::Enough
-        } else {
-            Answer::Taken
+        Ok(match self.is_special {
+            true => self.special(),
+            false => Answer::Taken,
         })
     }
 
