@@ -450,6 +450,8 @@ pub(crate) struct FinishedLine {
     rejected: u64,
     invalid: u64,
     journal: String,
+    /// There is nothing left to do.
+    resume: Option<String>,
 }
 
 impl FinishedLine {
@@ -462,7 +464,11 @@ impl FinishedLine {
             messages: totals.messages,
             rejected: totals.rejected,
             invalid: totals.invalid,
-            journal: journal.display().to_string(),
+            journal: std::path::absolute(journal)
+                .unwrap_or_else(|_| journal.to_owned())
+                .display()
+                .to_string(),
+            resume: None,
         }
     }
 }

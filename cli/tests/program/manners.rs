@@ -1,7 +1,13 @@
 //! What every program of its kind does: completions, a manual, logs, profiles.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use crate::api::Api;
-use crate::support::{FROM, Files, TEXT, TOKEN, batchcast, number, numbers, read};
+use crate::support::{
+    FROM, Files, Run, TEXT, TOKEN, batchcast, lines_of_json, number, numbers, read,
+};
 
 #[test]
 fn completions_and_a_manual() {
@@ -233,4 +239,76 @@ fn sizes_and_times_as_people_write_them() {
         .run()
         .code(2)
         .err("30s, 2m");
+}
+
+/// All keys that are in a value, but for those of maps from the API's codes.
+fn keys(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                found.insert(key.clone());
+                if !matches!(key.as_str(), "failures" | "errorCodes" | "errorCodeCounts") {
+                    keys(value, found);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn all_that_programs_read_is_documented() {
+    let api = Api::start(|sandbox| {
+        let fails = "SMS-CAR-411=every:3".parse().unwrap();
+        sandbox.deliver(fails).reject("every:5".parse().unwrap())
+    });
+    let files = Files::new();
+    let list = files.write("list.csv", {
+        let rows = (0..12).map(|index| format!("{},\"Grüße, 日本\"\n", number(index % 11)));
+        format!("to,text\nBob,x\n{}", rows.collect::<String>())
+    });
+    let mut found = BTreeSet::new();
+    let mut see = |lines: Vec<Value>| lines.iter().for_each(|line| keys(line, &mut found));
+    let own = [
+        ("--rejected", files.path("rejected")),
+        ("--invalid", files.path("invalid")),
+        ("--passed-over", files.path("passed-over")),
+    ];
+    let send = api.send_without_text("--json --unique --canary 3 --yes");
+    let send = own
+        .iter()
+        .fold(send.arg(&list), |run, (flag, path)| run.arg(flag).arg(path));
+    see(send.run().json());
+    own.iter()
+        .for_each(|(_, path)| see(lines_of_json(&read(path))));
+    let journal = files.path("list.csv.batchcast");
+    let resume = || api.resume_without_text(&journal).arg("--json");
+    see(resume().arg("--yes").run().json());
+    see(resume().run().json());
+    let plan = batchcast("plan --json --price 0.01 --rate 40 --from").arg(FROM);
+    see(plan.arg(&list).run().json());
+    let server = |run: Run| {
+        let run = run.env("RC_SERVER_URL", api.sandbox.base_url());
+        run.env("RC_ACCESS_TOKEN", TOKEN).arg(&journal)
+    };
+    see(server(batchcast("status --json")).run().json());
+    see(server(batchcast("report --format ndjson")).run().json());
+
+    for event in [
+        "ids",
+        "goesOn",
+        "notSentFrom",
+        "codePoint",
+        "onTheirWay",
+        "messageId",
+    ] {
+        assert!(found.contains(event), "{event} is not seen: {found:?}");
+    }
+    let docs = include_str!("../../../docs/json.md");
+    let untold: Vec<_> = found
+        .iter()
+        .filter(|key| *key != "event" && !docs.contains(&format!("`{key}`")))
+        .collect();
+    assert!(untold.is_empty(), "docs/json.md does not name {untold:?}");
 }
