@@ -1,16 +1,22 @@
 //! RFC 4180, against the `csv` crate where both define the result.
 
 use batchcast::input::Format;
-use batchcast::{PhoneNumber, Text};
+use batchcast::{Region, Text};
 
-use crate::list::on_two_paths;
+use crate::list::{REGIONS, number, on_two_paths};
 use crate::paths::Fact;
 
 /// Checks a list with whatever header it has, and the same behind a header that is known.
 pub fn check(bytes: &[u8]) {
-    on_two_paths(Format::Csv, bytes);
+    for region in REGIONS {
+        check_in(region, bytes);
+    }
+}
+
+fn check_in(region: Option<Region>, bytes: &[u8]) {
+    on_two_paths(Format::Csv, region, bytes);
     let list = [b"to,text,x\n", bytes].concat();
-    let facts = on_two_paths(Format::Csv, &list);
+    let facts = on_two_paths(Format::Csv, region, &list);
     assert_eq!(facts.error, None);
     if !both_define(&list) || facts.records.iter().any(is_ours_alone) {
         return;
@@ -26,7 +32,7 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(facts.records.len(), rows.len());
     for (index, (fact, row)) in facts.records.iter().zip(&rows).enumerate() {
         assert_eq!(fact.position().record, index as u64 + 1);
-        match (fact, message(row)) {
+        match (fact, message(row, region)) {
             (Fact::Message { to, text, .. }, Some(message)) => {
                 assert_eq!((to, text), (&message.0, &message.1));
             }
@@ -58,7 +64,7 @@ fn is_ours_alone(fact: &Fact) -> bool {
     }
 }
 
-fn message(row: &csv::ByteRecord) -> Option<(String, Option<String>)> {
+fn message(row: &csv::ByteRecord, region: Option<Region>) -> Option<(String, Option<String>)> {
     let cells: Option<Vec<_>> = row
         .iter()
         .map(|cell| std::str::from_utf8(cell).ok())
@@ -66,7 +72,7 @@ fn message(row: &csv::ByteRecord) -> Option<(String, Option<String>)> {
     let [to, text, _] = cells?[..] else {
         return None;
     };
-    let to = PhoneNumber::parse(to.trim_ascii()).ok()?;
+    let to = number(to.trim_ascii(), region)?;
     let text = Some(text).filter(|text| !text.is_empty());
     let is_good = text.is_none_or(|text| Text::new(text).is_ok());
     is_good.then(|| (to.as_str().to_owned(), text.map(String::from)))

@@ -1,14 +1,20 @@
 //! A phone number a line, against a twin that splits at line ends.
 
-use batchcast::PhoneNumber;
 use batchcast::input::{Format, MAX_RECORD_BYTES};
+use batchcast::{PhoneNumber, Region};
 
-use crate::list::{Line, assert_place, lines, on_two_paths};
+use crate::list::{self, Line, REGIONS, assert_place, lines, on_two_paths};
 use crate::paths::Fact;
 
 /// Checks a list of numbers.
 pub fn check(bytes: &[u8]) {
-    let facts = on_two_paths(Format::Lines, bytes);
+    for region in REGIONS {
+        check_in(region, bytes);
+    }
+}
+
+fn check_in(region: Option<Region>, bytes: &[u8]) {
+    let facts = on_two_paths(Format::Lines, region, bytes);
     assert_eq!(facts.error, None);
 
     let lines = lines(bytes);
@@ -16,7 +22,7 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(facts.records.len(), expected.len());
     for (index, (fact, line)) in facts.records.iter().zip(expected).enumerate() {
         assert_place(fact, index + 1, *line);
-        match (fact, number(line)) {
+        match (fact, number(line, region)) {
             (Fact::Message { to, text, .. }, Some(number)) => {
                 assert_eq!((to.as_str(), text), (number.as_str(), &None));
             }
@@ -38,8 +44,8 @@ fn is_record(line: &Line<'_>) -> bool {
     !is_comment && (line.is_too_long() || !line.is_blank())
 }
 
-fn number(line: &Line<'_>) -> Option<PhoneNumber> {
+fn number(line: &Line<'_>, region: Option<Region>) -> Option<PhoneNumber> {
     let number = std::str::from_utf8(line.content).ok()?;
-    let number = PhoneNumber::parse(number.trim_ascii()).ok();
+    let number = list::number(number.trim_ascii(), region);
     number.filter(|_| !line.is_too_long())
 }

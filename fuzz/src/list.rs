@@ -1,10 +1,13 @@
 //! What the checks of the three formats have in common.
 
-use batchcast::Position;
 use batchcast::input::{Fields, Format, MAX_RECORD_BYTES, Template};
+use batchcast::{PhoneNumber, Position, Region};
 use twox_hash::XxHash3_64;
 
 use crate::paths::{Fact, Facts, List};
+
+/// How a list's numbers may be written: in E.164 form alone, and as people of a region write them, too.
+pub(crate) const REGIONS: [Option<Region>; 2] = [None, Some(Region::Us)];
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -14,16 +17,34 @@ const SHORT: usize = 128;
 /// Parses a list at once and on another path, and returns what both of them gave.
 ///
 /// One other path an input: a fuzzer tries so many inputs that more of them are worth more than more paths.
-pub(crate) fn on_two_paths(format: Format, bytes: &[u8]) -> Facts {
-    with_template(format, bytes, None)
+pub(crate) fn on_two_paths(format: Format, region: Option<Region>, bytes: &[u8]) -> Facts {
+    with_template(format, &fields(region), bytes, None)
+}
+
+/// With recipients as they are written in a region, if there is one.
+pub(crate) fn fields(region: Option<Region>) -> Fields {
+    match region {
+        None => Fields::default(),
+        Some(region) => Fields::default().region(region),
+    }
+}
+
+/// The number in a string, by somebody who asks the region for each.
+pub(crate) fn number(written: &str, region: Option<Region>) -> Option<PhoneNumber> {
+    let number = PhoneNumber::parse(written).ok();
+    number.or_else(|| region?.parse(written).ok())
 }
 
 /// The same with a template.
-pub(crate) fn with_template(format: Format, bytes: &[u8], template: Option<&Template>) -> Facts {
-    let fields = Fields::default();
+pub(crate) fn with_template(
+    format: Format,
+    fields: &Fields,
+    bytes: &[u8],
+    template: Option<&Template>,
+) -> Facts {
     let list = List {
         format,
-        fields: &fields,
+        fields,
         template,
         bytes,
     };

@@ -1,18 +1,24 @@
 //! A JSON object a line, against `serde_json`.
 
 use batchcast::input::{Format, RECIPIENT_NAMES};
-use batchcast::{PhoneNumber, Text};
+use batchcast::{Region, Text};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::list::{assert_place, lines, on_two_paths};
+use crate::list::{REGIONS, assert_place, lines, number, on_two_paths};
 use crate::paths::Fact;
 
 /// Checks a list of objects.
 pub fn check(bytes: &[u8]) {
-    let facts = on_two_paths(Format::Ndjson, bytes);
+    for region in REGIONS {
+        check_in(region, bytes);
+    }
+}
+
+fn check_in(region: Option<Region>, bytes: &[u8]) {
+    let facts = on_two_paths(Format::Ndjson, region, bytes);
     assert_eq!(facts.error, None);
 
     let lines = lines(bytes);
@@ -24,7 +30,7 @@ pub fn check(bytes: &[u8]) {
         assert_place(fact, index + 1, *line);
         let content = std::str::from_utf8(line.content).ok();
         let content = content.filter(|_| !line.is_too_long());
-        match (fact, content.and_then(message)) {
+        match (fact, content.and_then(|line| message(line, region))) {
             (Fact::Message { to, text, .. }, Some(message)) => {
                 assert_eq!((to, text), (&message.0, &message.1));
             }
@@ -53,7 +59,7 @@ fn assert_fault(line: &str, error: &str) {
 }
 
 /// The recipient and the text in a line.
-fn message(line: &str) -> Option<(String, Option<String>)> {
+fn message(line: &str, region: Option<Region>) -> Option<(String, Option<String>)> {
     let Members(members) = serde_json::from_str(line).ok()?;
     let of = |name: &str| -> Vec<&RawValue> {
         let mut values = Vec::new();
@@ -74,6 +80,8 @@ fn message(line: &str) -> Option<(String, Option<String>)> {
             [Value::String(to)] => to.clone(),
             _ => return None,
         },
+        // As it is written, which a decoded one would not be.
+        Value::Number(_) if region.is_some() && !to.get().starts_with('-') => to.get().to_owned(),
         _ => return None,
     };
     let text = match of("text")[..] {
@@ -85,9 +93,9 @@ fn message(line: &str) -> Option<(String, Option<String>)> {
         },
         _ => return None,
     };
-    let is_good = PhoneNumber::parse(&to).is_ok()
-        && text.as_deref().is_none_or(|text| Text::new(text).is_ok());
-    is_good.then_some((to, text))
+    let to = number(&to, region)?;
+    let is_good = text.as_deref().is_none_or(|text| Text::new(text).is_ok());
+    is_good.then(|| (to.as_str().to_owned(), text))
 }
 
 /// All members of an object, in their order.

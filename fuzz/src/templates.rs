@@ -1,24 +1,25 @@
 //! Texts made of a template, for CSV and NDJSON: the same on every path, and never without what stands
 //! in the template. A line of NDJSON means what it means alone, whatever was learned from those before it.
 
-use batchcast::Position;
 use batchcast::input::{Fields, Format, Template};
+use batchcast::{Position, Region};
 
-use crate::list::{Line, lines, with_template};
+use crate::list::{Line, fields, lines, with_template};
 use crate::paths::{Fact, List};
 
-/// Checks a list of the format that the first byte stands for.
+/// Checks a list of the format that the first byte stands for, with a region or without.
 pub fn check(bytes: &[u8]) {
     let Some((&format, list)) = bytes.split_first() else {
         return;
     };
     let template = "Hi {{name|there}}: {{x}} {{{{";
     let template = Template::parse(template).expect("it is one");
+    let fields = fields((format & 0x10 != 0).then_some(Region::Us));
     let facts = if format % 2 == 0 {
         let list = [b"to,name,x\n", list].concat();
-        with_template(Format::Csv, &list, Some(&template))
+        with_template(Format::Csv, &fields, &list, Some(&template))
     } else {
-        let facts = with_template(Format::Ndjson, list, Some(&template));
+        let facts = with_template(Format::Ndjson, &fields, list, Some(&template));
         let lines = lines(list);
         let found = lines
             .iter()
@@ -26,7 +27,7 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(facts.records.len(), found.clone().count());
         for (fact, line) in facts.records.iter().zip(found) {
             let position = fact.position();
-            assert_eq!(*fact, alone(*line, position, &template));
+            assert_eq!(*fact, alone(*line, position, &fields, &template));
         }
         facts
     };
@@ -48,13 +49,13 @@ pub fn check(bytes: &[u8]) {
 }
 
 /// What a parser that has seen no other makes of a line, as if it had found it at a record's position.
-fn alone(line: Line<'_>, found: Position, template: &Template) -> Fact {
+fn alone(line: Line<'_>, found: Position, fields: &Fields, template: &Template) -> Fact {
     // Behind an empty line, so that nothing is taken for a byte order mark; with a line end, so that a carriage return
     // that belongs to the line is not taken for one.
     let bytes = [b"\n", line.content, b"\r\n"].concat();
     let list = List {
         format: Format::Ndjson,
-        fields: &Fields::default(),
+        fields,
         template: Some(template),
         bytes: &bytes,
     };

@@ -1,7 +1,7 @@
 //! Random lists of good and bad records: however they are cut, and whatever stands beside a record.
 
-use batchcast::Position;
 use batchcast::input::{Fields, Format};
+use batchcast::{Position, Region};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -17,6 +17,8 @@ struct Piece {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Message,
+    /// A message where numbers are read as they are written in a region, and invalid elsewhere.
+    Regional,
     Invalid,
     /// No record.
     Nothing,
@@ -35,10 +37,11 @@ fn lines() -> impl Strategy<Value = Piece> {
         (Kind::Message, b"+14155550100"),
         (Kind::Message, b"+4915112345678"),
         (Kind::Message, b"  +14155550100\t"),
-        (Kind::Invalid, b"14155550100"),
+        (Kind::Regional, b"14155550100"),
+        (Kind::Regional, b" 415\t555\t0100\r"),
         (Kind::Invalid, b"+1415555\xff100"),
         (Kind::Invalid, b"\0"),
-        (Kind::Invalid, b"\xef\xbb\xbf+14155550100"),
+        (Kind::Regional, b"\xef\xbb\xbf+14155550100"),
         (Kind::Nothing, b""),
         (Kind::Nothing, b" \t "),
         (Kind::Nothing, b"# +14155550100"),
@@ -58,7 +61,13 @@ fn ndjson() -> impl Strategy<Value = Piece> {
             br#" {"x":[{}],"phone" : "+14155550100", "text":null} "#,
         ),
         (Kind::Message, br#"{"x":1,"to":"+14155550100"}"#),
-        (Kind::Invalid, br#"{"to":"14155550100"}"#),
+        (Kind::Regional, br#"{"to":"14155550100"}"#),
+        (Kind::Regional, br#"{"x":1,"to":"415\t555\t0100\n"}"#),
+        // As they are, they are no JSON, and the second of these ends a line.
+        (Kind::Invalid, b"{\"to\":\"415\t5550100\"}"),
+        (Kind::Invalid, b"{\"x\":1,\"to\":\"4155550100\r\"}"),
+        (Kind::Invalid, b"{\"to\":\"4155550100"),
+        (Kind::Invalid, b"\"}"),
         (
             Kind::Invalid,
             b"{\"to\":\"+14155550100\",\"text\":\"\xff\"}",
@@ -80,6 +89,8 @@ fn csv() -> impl Strategy<Value = Piece> {
         ),
         (Kind::Message, b"\"+14155550100\",\"a\r\n\nb\",\"\""),
         (Kind::Message, b" +14155550100 ,a\"b,\"c\"d"),
+        (Kind::Regional, b"(415) 555-0100,,"),
+        (Kind::Regional, b"\"415\t555\t0100\r\n\",a,"),
         (Kind::Invalid, b",,"),
         (Kind::Invalid, b"+14155550100,"),
         (Kind::Invalid, b"+14155550100,\xff,"),
@@ -89,6 +100,13 @@ fn csv() -> impl Strategy<Value = Piece> {
         (Kind::Nothing, b""),
         (Kind::Nothing, b" \t "),
     ])
+}
+
+/// With and without a region.
+fn fields() -> impl Strategy<Value = Fields> {
+    select(&[None, Some(Region::Us)][..]).prop_map(|region| {
+        region.map_or_else(Fields::default, |region| Fields::default().region(region))
+    })
 }
 
 const BOM: &[u8] = "\u{feff}".as_bytes();
@@ -146,6 +164,8 @@ pub(crate) fn hostile() -> impl Strategy<Value = Vec<u8>> {
                 "+14155550100",
                 "\"+14155550100\"",
                 "{\"to\":\"+14155550100\"}\n",
+                "4155550100",
+                "{\"to\":\"415",
                 "#",
                 " ",
                 "\t",
@@ -173,6 +193,7 @@ proptest! {
     #[test]
     fn records_are_what_they_are_and_where_they_are(
         (format, pieces) in list(),
+        fields in fields(),
         bom in any::<bool>(),
         last_line_ends in any::<bool>(),
         sizes in proptest::collection::vec(0..40_usize, 0..100),
@@ -187,21 +208,25 @@ proptest! {
         }
         let mut expected = Vec::new();
         for piece in &pieces {
-            if piece.kind != Kind::Nothing {
+            let kind = match piece.kind {
+                Kind::Regional if fields == Fields::default() => Kind::Invalid,
+                Kind::Regional => Kind::Message,
+                kind => kind,
+            };
+            if kind != Kind::Nothing {
                 let line = 1 + bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
                 let position = Position {
                     record: expected.len() as u64 + 1,
                     line,
                     byte: bytes.len() as u64,
                 };
-                expected.push((piece.kind, position, piece.bytes.clone()));
+                expected.push((kind, position, piece.bytes.clone()));
             }
             bytes.extend(&piece.bytes);
         }
         if !last_line_ends && !pieces.is_empty() {
             bytes.pop();
         }
-        let fields = Fields::default();
         let list = List { format, fields: &fields, template: None, bytes: &bytes };
         let facts = list.at_once();
         prop_assert_eq!(facts.records.len(), expected.len());
@@ -228,6 +253,7 @@ proptest! {
     #[test]
     fn hostile_bytes_are_judged_alike_however_they_are_cut(
         bytes in hostile(),
+        fields in fields(),
         sizes in proptest::collection::vec(0..12_usize, 0..60),
         size in 1..40_usize,
     ) {
@@ -236,7 +262,6 @@ proptest! {
                 Format::Csv => [HEADER, &bytes].concat(),
                 _ => bytes.clone(),
             };
-            let fields = Fields::default();
             let list = List { format, fields: &fields, template: None, bytes: &bytes };
             let facts = list.at_once();
             prop_assert_eq!(&list.in_blocks(&sizes, usize::MAX), &facts);

@@ -74,6 +74,64 @@ fn ndjson() {
 }
 
 #[test]
+fn a_string_of_json_with_a_control_character_is_no_number() {
+    let eof = "not JSON: it ends too early";
+    let syntax = "not JSON: a syntax error";
+    // A number may have white space around it and between its groups, but a line of JSON has none of these as they are.
+    check(
+        Format::Ndjson,
+        &fields(),
+        "{\"to\":\"6505550100\n\"}\n{\"to\":\"6505550101\"}\nbad\n",
+        &[
+            &format!("line 1 byte 17: {eof}"),
+            &format!("line 2 byte 20: {eof}"),
+            "+16505550101",
+            &format!("line 4 byte 41: {syntax}"),
+        ],
+    );
+    for control in ['\t', '\u{b}', '\u{c}', '\r'] {
+        let name = control.escape_unicode();
+        for number in [
+            format!("650{control}5550100"),
+            format!("6505550100{control}"),
+            format!("{control}6505550100"),
+        ] {
+            let object = format!("{{\"to\":\"{number}\",\"name\":\"Bob\"}}\n");
+            let escaped = number.replace(control, &format!("\\u{:04x}", u32::from(control)));
+            let escaped = format!("{{\"to\":\"{escaped}\",\"name\":\"Bob\"}}\n");
+            let list = format!("{escaped}{object}{escaped}{object}");
+            for template in [None, Some("Hi {{name|there}}")] {
+                let template = template.map(|template| Template::parse(template).unwrap());
+                let list = List {
+                    format: Format::Ndjson,
+                    fields: &fields(),
+                    template: template.as_ref(),
+                    bytes: list.as_bytes(),
+                };
+                let facts = list.by_every_path().short();
+                assert!(
+                    facts
+                        .iter()
+                        .skip(1)
+                        .step_by(2)
+                        .all(|fact| fact.ends_with(syntax)),
+                    "{name} {facts:?}"
+                );
+                let greeted = if template.is_some() {
+                    " \"Hi Bob\""
+                } else {
+                    ""
+                };
+                let is_read = facts[0] == format!("{NUMBER}{greeted}");
+                // Of these, only a tab is between digits; all are white space around them.
+                let is_between = !number.starts_with(control) && !number.ends_with(control);
+                assert_eq!(is_read, control == '\t' || !is_between, "{name} {facts:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn without_a_region_nothing_is_read_into_a_number() {
     for format in [Format::Lines, Format::Csv, Format::Ndjson] {
         let list = match format {

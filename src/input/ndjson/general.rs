@@ -74,7 +74,7 @@ fn whole<'a, T>(line: &'a str, seed: impl DeserializeSeed<'a, Value = T>) -> Res
 }
 
 #[cold]
-fn json_fault(line: &str, error: &serde_json::Error, otherwise: JsonError) -> Fault {
+pub(super) fn json_fault(line: &str, error: &serde_json::Error, otherwise: JsonError) -> Fault {
     let (fault, at) = match error.classify() {
         Category::Eof => (JsonError::Eof, line.len()),
         // Columns are counted in bytes, from 1. For some faults it is the byte before.

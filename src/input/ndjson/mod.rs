@@ -229,9 +229,9 @@ impl<'a> NdjsonRecords<'a> {
         let Ndjson { cursor, keys, .. } = &mut *self.parser;
         let object = optimistic::line(self.text.as_bytes(), start, keys, |_| {})?;
         let number = &self.bytes[object.number];
-        let (to, is_regional) = match (PhoneNumber::from_bytes(number), keys.region) {
-            (Ok(to), _) => (to, false),
-            (Err(_), region) => (regional(number, region)?, true),
+        let (to, is_regional) = match PhoneNumber::from_bytes(number) {
+            Ok(to) => (to, false),
+            Err(_) => (regional(number, keys.region)?, true),
         };
         let text = match object.text {
             Some(text) => Some(Text::from_checked_json(self.text.get(text)?).ok()?),
@@ -424,7 +424,12 @@ fn refuse(input: &[u8], fault: Fault, position: Position) -> Invalid<'_> {
 /// The number in a string as it is written in a region, if that is looked at. What has escapes is none here.
 #[inline(never)]
 fn regional(number: &[u8], region: Option<Region>) -> Option<PhoneNumber> {
-    region?.parse(std::str::from_utf8(number).ok()?).ok()
+    let region = region?;
+    // To a region some of them are white space. As they are they stand in no string of JSON, and one may end the line.
+    if number.iter().any(u8::is_ascii_control) {
+        return None;
+    }
+    region.parse(std::str::from_utf8(number).ok()?).ok()
 }
 
 /// What a message is made of.

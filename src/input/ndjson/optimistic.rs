@@ -1,8 +1,9 @@
 //! What exporters write: few keys in any order, simple values, at most one space between tokens.
 //!
 //! The quotes of a string are found while its content is checked, and the end of the line while the
-//! object is: no byte of a record is looked at twice. A control character ends every string, so nothing
-//! here runs beyond a line.
+//! object is: no byte of a record is looked at twice. A control character ends every string but the number's,
+//! which is parsed in any case: who takes the object for a message must have found none in its number, or it
+//! may have run beyond a line.
 
 use std::ops::Range;
 
@@ -15,7 +16,7 @@ use crate::message::PhoneNumber;
 /// that is handed on in memory costs more than to parse it.
 #[derive(Debug)]
 pub(super) struct Object {
-    /// Where its number is. Not checked yet.
+    /// Where its number is. Not checked yet: it may be anything, and have the line's end in it.
     pub(super) number: Range<usize>,
     /// Where its text is: the content of a JSON string, its length not checked yet.
     pub(super) text: Option<Range<usize>>,
@@ -107,7 +108,7 @@ fn colon(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The length of what is between the quotes of the string at `at`, if it may be a number. Escapes are no
-/// matter: no number has them.
+/// matter: no number has them. Nor are control characters, which none in E.164 form has.
 #[inline]
 fn short_string(bytes: &[u8], at: usize) -> Option<usize> {
     let (b'"', rest) = bytes.get(at..)?.split_first()? else {

@@ -7,11 +7,11 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::shape::{Places, Shape};
-use super::{Fault, Keys, Parts, general, optimistic};
+use super::{Fault, Keys, Parts, general, optimistic, regional};
 use crate::encode::json;
 use crate::error::{JsonError, RecordError};
 use crate::input::template::{Rendering, Template, append};
-use crate::message::{self, PhoneNumber, Text};
+use crate::message::{PhoneNumber, Text};
 
 /// A template, and memory to fill it in.
 #[derive(Debug, Clone)]
@@ -150,7 +150,11 @@ impl Renderer {
 
     fn quick_parts<'a>(&self, line: &'a str, keys: &Keys) -> Option<Parts<'a>> {
         let object = optimistic::line(line.as_bytes(), 0, keys, |_| {})?;
-        let to = message::read(line.get(object.number)?, keys.region).ok()?;
+        let number = &line.as_bytes()[object.number];
+        let to = match PhoneNumber::from_bytes(number) {
+            Ok(to) => to,
+            Err(_) => regional(number, keys.region)?,
+        };
         let own = match object.text {
             Some(text) => Some(line.get(text)?),
             None => None,
@@ -219,7 +223,9 @@ impl Renderer {
             line,
             renderer: self,
         };
-        let is_unique = seed.deserialize(&mut deserializer).unwrap_or(true);
+        let is_unique = seed
+            .deserialize(&mut deserializer)
+            .map_err(|error| general::json_fault(line, &error, JsonError::Syntax))?;
         if !is_unique {
             return Err(Fault {
                 fault: RecordError::DuplicateKey,
