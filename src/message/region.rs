@@ -76,7 +76,7 @@ impl Region {
         }
         // Where what was stripped ends, for the place of a fault.
         let offset = number.as_ptr().addr() - written.as_ptr().addr();
-        let digits = Digits::read(number, offset)?;
+        let digits = Digits::read(number, is_international, offset)?;
         let number = if is_international {
             digits.international()?
         } else {
@@ -183,7 +183,7 @@ struct Digits {
 
 impl Digits {
     /// Reads what follows a `+`, or all of it. `offset` is where it begins in what was written.
-    fn read(number: &str, offset: usize) -> Result<Self, PhoneNumberError> {
+    fn read(number: &str, is_international: bool, offset: usize) -> Result<Self, PhoneNumberError> {
         let mut read = Self {
             digits: [0; PhoneNumber::MAX_DIGITS],
             count: 0,
@@ -199,7 +199,9 @@ impl Digits {
             }
             None if is_scientific(number, number) => return Err(RegionError::Rounded.into()),
             // The same, of a number that was grouped before.
-            _ if number.ends_with(".0") => return Err(RegionError::Groups.into()),
+            _ if ends_in_decimals(number, is_international) => {
+                return Err(RegionError::Groups.into());
+            }
             _ => number,
         };
         let mut bracket = Bracket::None;
@@ -348,6 +350,18 @@ fn is_digits(text: &str) -> bool {
 
 fn is_zeros(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte == b'0')
+}
+
+/// Whether what ends a number, grouped otherwise, is a decimal point and zeros rather than a group of them. Of several dots
+/// the last is one between groups, but before a single zero, which is none.
+fn ends_in_decimals(number: &str, is_international: bool) -> bool {
+    let Some((before, zeros)) = number.rsplit_once('.') else {
+        return false;
+    };
+    // Four that do not belong there are too many digits.
+    let has_last_group_of_four = !is_international || before.starts_with('1');
+    let is_group = before.contains('.') || (zeros.len() == 4 && has_last_group_of_four);
+    is_zeros(zeros) && (zeros.len() == 1 || !is_group)
 }
 
 /// Whether it is a quantity in scientific notation, whose fraction, or itself, is `end`.

@@ -37,10 +37,24 @@ fn as_people_write_them() {
         "16505550100.0",
         "6505550100.00",
         "+16505550100.0",
+        "+16505550100.00",
     ] {
         let number = read(written).map(|number| number.as_str().to_owned());
         assert_eq!(number.as_deref(), Ok("+16505550100"), "{written:?}");
     }
+    // Zeros that are a group are no decimals.
+    for written in [
+        "+1.650.555.0000",
+        "+1 650 555.0000",
+        "+1 (650) 555.0000",
+        "650 555.0000",
+        "(650) 555.0000",
+        "650.555.0000",
+    ] {
+        let number = read(written).map(|number| number.as_str().to_owned());
+        assert_eq!(number.as_deref(), Ok("+16505550000"), "{written:?}");
+    }
+    assert_eq!(read("+33.1.23.45.67.00").unwrap().as_str(), "+33123456700");
     // Those of other countries have a plus.
     assert_eq!(read("+49 1511 2345678").unwrap().as_str(), "+4915112345678");
 }
@@ -64,6 +78,17 @@ fn nothing_is_guessed() {
         ("650555010 0", Fault::Groups),
         ("+1 650 555 010.0", Fault::Groups),
         ("+49 1511 2345678.0", Fault::Groups),
+        ("+49.1511.2345678.0", Fault::Groups),
+        ("+49 30 1234567.00", Fault::Groups),
+        ("+49 30 1234567.000000", Fault::Groups),
+        ("+49 30 123456.0000", Fault::Groups),
+        ("+49-30-1234567.00 ", Fault::Groups),
+        ("tel:+33 1 23 45 67.00", Fault::Groups),
+        ("'+1 650 555 01.00", Fault::Groups),
+        ("+1 650 555 0.000", Fault::Groups),
+        ("+1 650 55.00000", Fault::Groups),
+        ("650 555 01.00", Fault::Groups),
+        ("+1 650 555 0100.0000", Fault::Digits { found: 15 }),
         ("650 555 0100 x12", Fault::Character { at: 13 }),
         ("650-555-0100, 1", Fault::Character { at: 12 }),
         ("650 555 01O0", Fault::Character { at: 10 }),
