@@ -55,6 +55,42 @@ fn ten_million_random_numbers_fit() {
     }));
 }
 
+fn number(last: u64) -> PhoneNumber {
+    PhoneNumber::parse(&format!("+1415555010{last}")).unwrap()
+}
+
+#[test]
+fn whoever_was_ever_suppressed_is() {
+    let set = |numbers: &[u64]| numbers.iter().copied().map(number).collect::<NumberSet>();
+    for sets in [
+        &[&[0, 1][..], &[2]][..],
+        &[&[2], &[0, 1]],
+        &[&[0, 1, 2], &[]],
+        &[&[], &[0, 1, 2]],
+        &[&[0], &[1], &[0, 2]],
+    ] {
+        let suppress = |screen: Screen, numbers: &&[u64]| screen.suppress(set(numbers));
+        let mut screen = sets.iter().fold(Screen::new(), suppress);
+        // What is shared is not changed.
+        let before = screen.clone();
+        let mut later = screen.clone().suppress(set(&[3]));
+        for (last, expected) in [(0, true), (1, true), (2, true), (3, false)] {
+            let message = Message::new(number(last)).at(Position::of_record(1));
+            let is_suppressed = |screen: &mut Screen| {
+                screen.admit(&message) == Verdict::PassedOver(Reason::Suppressed)
+            };
+            assert_eq!(is_suppressed(&mut screen), expected, "{last} {sets:?}");
+            assert_eq!(
+                is_suppressed(&mut before.clone()),
+                expected,
+                "{last} {sets:?}"
+            );
+            assert!(is_suppressed(&mut later), "{last} {sets:?}");
+        }
+    }
+    assert!(Screen::new().suppress(set(&[])).is_idle());
+}
+
 #[test]
 fn numbers_that_are_close_to_each_other_take_no_more() {
     let number = |index: u64| {

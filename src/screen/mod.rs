@@ -115,9 +115,15 @@ impl Screen {
         self
     }
 
-    /// Passes over these recipients. In front of the set there is a filter that takes 1.3 bytes a number.
+    /// Passes over these recipients. In front of the set there is a filter that takes 1.3 bytes a number. Can be called more
+    /// than once: then all of them are passed over. One set of all is made sooner.
     pub fn suppress(mut self, numbers: NumberSet) -> Self {
-        self.suppressed = (!numbers.is_empty()).then(|| Suppressed::new(numbers));
+        if !numbers.is_empty() {
+            self.suppressed = Some(match self.suppressed.take() {
+                None => Suppressed::new(numbers),
+                Some(suppressed) => suppressed.and(numbers),
+            });
+        }
         self
     }
 

@@ -19,6 +19,23 @@ impl Suppressed {
         Self(Arc::new((filter, numbers)))
     }
 
+    /// These, and others.
+    pub(super) fn and(self, others: NumberSet) -> Self {
+        let numbers = match Arc::try_unwrap(self.0) {
+            Ok((_, numbers)) => numbers,
+            Err(shared) => shared.1.clone(),
+        };
+        let (mut most, few) = if numbers.len() < others.len() {
+            (others, numbers)
+        } else {
+            (numbers, others)
+        };
+        few.for_each(|number| {
+            most.insert(number);
+        });
+        Self::new(most)
+    }
+
     #[inline]
     pub(super) fn has(&self, number: PhoneNumber) -> bool {
         self.0.0.may_have(number) && self.surely_has(number)
