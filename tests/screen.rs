@@ -92,6 +92,21 @@ fn whoever_was_ever_suppressed_is() {
 }
 
 #[test]
+fn a_message_needs_no_position() {
+    let mut screen = Screen::new().suppress([number(1)].into_iter().collect());
+    let mut verdicts = |last| screen.admit(&Message::new(number(last)));
+    assert_eq!(verdicts(0), Verdict::Admitted);
+    assert_eq!(verdicts(1), Verdict::PassedOver(Reason::Suppressed));
+    assert!(!Screen::new().skips(0));
+    // But to be told from those that are skipped.
+    let mut screen = Screen::new().skip(1);
+    let unknown = screen.admit(&Message::new(number(0)));
+    assert_eq!(unknown, Verdict::PassedOver(Reason::Skipped));
+    let second = Message::new(number(0)).at(Position::of_record(2));
+    assert_eq!(screen.admit(&second), Verdict::Admitted);
+}
+
+#[test]
 fn numbers_that_are_close_to_each_other_take_no_more() {
     let number = |index: u64| {
         let number = format!("+1{}", 2_120_000_000 + index);

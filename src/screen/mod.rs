@@ -200,6 +200,10 @@ impl Screen {
 
     /// Decides on the next message of the list. An admitted one that cannot be sent after all, because it fits into no
     /// batch, is to be [taken back](Self::take_back).
+    ///
+    /// With [`skip`](Self::skip) or [`suppress_since`](Self::suppress_since) the message needs its record's number: without a
+    /// [`Position`](crate::Position), which is record 0, it is one of the first, and in no part that was sent. A
+    /// [`limit`](Self::limit) is not looked at here: ask [`is_done`](Self::is_done) before each message.
     // Inlined, so that the message needs no address: see `Splitter::push`.
     #[inline(always)]
     pub fn admit(&mut self, message: &Message<'_>) -> Verdict {
@@ -272,7 +276,8 @@ impl Screen {
     #[inline]
     #[must_use]
     pub const fn skips(&self, record: u64) -> bool {
-        record <= self.skip
+        // Record 0 is one without a number.
+        record <= self.skip && self.skip > 0
     }
 
     /// Counts a record that it [skips](Self::skips), and that is no message.
