@@ -142,7 +142,8 @@ fn text() -> impl Strategy<Value = String> {
         1 => Just("\"\\\n\u{0}\u{1f}".to_owned()),
         1 => Just("👋🏽é€\u{2028}\u{7f}".to_owned()),
     ];
-    proptest::collection::vec(piece, 1..5).prop_map(|pieces| pieces.concat())
+    let text = proptest::collection::vec(piece, 1..5).prop_map(|pieces| pieces.concat());
+    text.prop_filter("nothing to read", |text| !text.trim().is_empty())
 }
 
 fn body(has_default_text: bool) -> impl Strategy<Value = Body> {

@@ -12,7 +12,7 @@ use crate::foreign;
 use crate::input::{Source, read_ahead, unpacked_name};
 
 /// Of a list of opt-outs, what each record has beside its number.
-const SENDER_AND_STATUS: &str = "{{from|}} {{status|}}";
+const SENDER_AND_STATUS: &str = "{{from|}};{{status|}}";
 
 /// Why a record that cannot be read is not just passed over.
 const WHY: &str = "nothing was sent, because whoever is meant there could get a message";
@@ -138,7 +138,7 @@ fn names_senders(format: Format, names: &[String]) -> bool {
 
 /// Whether a record says that no message of `from` is wanted. One that names no sender is about all of them.
 fn is_opted_out(sender_and_status: &str, from: PhoneNumber) -> Result<bool> {
-    let (sender, status) = sender_and_status.split_once(' ').unwrap_or_default();
+    let (sender, status) = sender_and_status.split_once(';').unwrap_or_default();
     match (sender, status) {
         (_, "OptIn") => Ok(false),
         ("", _) => Ok(true),

@@ -73,7 +73,7 @@ fn message(row: &csv::ByteRecord, region: Option<Region>) -> Option<(String, Opt
         return None;
     };
     let to = number(to.trim_ascii(), region)?;
-    let text = Some(text).filter(|text| !text.is_empty());
+    let text = Some(text).filter(|text| !text.trim().is_empty());
     let is_good = text.is_none_or(|text| Text::new(text).is_ok());
     is_good.then(|| (to.as_str().to_owned(), text.map(String::from)))
 }

@@ -88,7 +88,7 @@ fn message(line: &str, region: Option<Region>) -> Option<(String, Option<String>
         [] => None,
         [text] => match serde_json::from_str(text.get()).ok()? {
             Value::Null => None,
-            Value::String(text) => Some(text),
+            Value::String(text) => Some(text).filter(|text| !text.trim().is_empty()),
             _ => return None,
         },
         _ => return None,

@@ -22,6 +22,8 @@ const TEXT_NAME: &str = "text";
 
 /// Which CSV column or NDJSON key holds the recipient, and which the text.
 ///
+/// A text that is empty, or nothing but white space, is none: the record has the default text then, or the template's.
+///
 /// By default the recipient is the first of [`RECIPIENT_NAMES`] that is there, whatever it holds, and
 /// the text is `text`. NDJSON keys have to be exactly so; in a CSV header, upper and lower case are the
 /// same if no column has exactly that name.

@@ -4,7 +4,7 @@ use std::fmt;
 use super::escape::escape;
 use crate::encode::json;
 use crate::error::RecordError;
-use crate::message::{MAX_TEXT_UNITS, Text, TextError};
+use crate::message::{MAX_TEXT_UNITS, Text, TextError, is_blank_json};
 
 const OPENING: &str = "{{";
 const CLOSING: &str = "}}";
@@ -162,10 +162,16 @@ impl Rendering {
         Ok(())
     }
 
-    /// The text that was made last.
+    /// Checks the text that was made last.
     #[inline]
-    pub(super) fn text(&self) -> Result<Text<'_>, TextError> {
-        Text::from_checked_json(&*self.text)
+    pub(super) fn check(&self) -> Result<(), TextError> {
+        Text::from_checked_json(&*self.text).map(|_| ())
+    }
+
+    /// The text that was made last, and [checked](Self::check).
+    #[inline]
+    pub(super) fn text(&self) -> Text<'_> {
+        Text::known_json(&self.text)
     }
 }
 
@@ -220,7 +226,7 @@ impl Field {
     /// [`RecordError::EmptyField`] if the value is empty and there is no default.
     #[inline(always)]
     pub(super) fn finish(&self, out: &mut String, start: usize) -> Result<(), RecordError> {
-        if is_blank(&out[start..]) {
+        if is_blank_json(&out[start..]) {
             self.fill_in(out, start)?;
         }
         out.push_str(&self.behind);
@@ -251,41 +257,6 @@ pub(super) fn append(out: &mut String, source: &str, from: usize, to: usize) {
             out.truncate(len);
         }
         _ => out.push_str(&source[from..to]),
-    }
-}
-
-/// Whether the content of a JSON string is empty, or nothing but white space.
-#[inline]
-fn is_blank(content: &str) -> bool {
-    match content.as_bytes().first() {
-        None => true,
-        Some(b'!'..=b'[' | b']'..=b'~') => false,
-        Some(_) => is_white_space(content),
-    }
-}
-
-/// The same, character by character, with escapes.
-fn is_white_space(content: &str) -> bool {
-    let mut rest = content;
-    loop {
-        rest = rest.trim_start();
-        let Some(escape) = rest.strip_prefix('\\') else {
-            return rest.is_empty();
-        };
-        rest = match escape.as_bytes() {
-            [b't' | b'n' | b'f' | b'r', ..] => &escape[1..],
-            [b'u', ..] => {
-                let digits = escape.get(1..5).unwrap_or_default();
-                let char = u32::from_str_radix(digits, 16)
-                    .ok()
-                    .and_then(char::from_u32);
-                if !char.is_some_and(char::is_whitespace) {
-                    return false;
-                }
-                &escape[5..]
-            }
-            _ => return false,
-        };
     }
 }
 

@@ -7,7 +7,7 @@ mod text;
 pub use self::phone_number::{PhoneNumber, PhoneNumberError};
 pub(crate) use self::region::read;
 pub use self::region::{Region, RegionError, UnknownRegion};
-pub(crate) use self::text::Content;
+pub(crate) use self::text::{Content, is_blank_json};
 pub use self::text::{MAX_TEXT_UNITS, Text, TextError};
 
 use crate::position::Position;

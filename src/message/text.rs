@@ -7,7 +7,8 @@ use crate::encode::json::{self, StringError};
 /// character outside the BMP counts as two).
 pub const MAX_TEXT_UNITS: usize = 1_000;
 
-/// A message text that the API takes: not empty, at most [`MAX_TEXT_UNITS`] UTF-16 code units.
+/// A message text that the API takes, and somebody can read: neither empty nor blank, that is nothing but white space, and
+/// at most [`MAX_TEXT_UNITS`] UTF-16 code units.
 ///
 /// It is either plain text, which is escaped as it is written, or the content of a JSON string, which
 /// was checked and is copied as it stands. `Debug` shows its length only.
@@ -34,15 +35,15 @@ impl<'a> Text<'a> {
     /// ```
     ///
     /// # Errors
-    /// If it is empty or too long.
+    /// If it is blank or too long.
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, TextError> {
         let content = text.into();
+        if is_blank(&content) {
+            return Err(TextError::Empty);
+        }
         // A code unit takes at least one byte in UTF-8: most texts need no counting.
         if content.len() > MAX_TEXT_UNITS {
             limit(json::utf16_len(&content))?;
-        }
-        if content.is_empty() {
-            return Err(TextError::Empty);
         }
         Ok(Self {
             content,
@@ -60,7 +61,7 @@ impl<'a> Text<'a> {
     /// ```
     ///
     /// # Errors
-    /// If it is not the content of a JSON string by RFC 8259, has half a surrogate pair, is empty or too long.
+    /// If it is not the content of a JSON string by RFC 8259, has half a surrogate pair, is blank or too long.
     pub fn from_json(content: impl Into<Cow<'a, str>>) -> Result<Self, TextError> {
         let content = content.into();
         json::check_string(&content)?;
@@ -71,16 +72,43 @@ impl<'a> Text<'a> {
     #[inline]
     pub(crate) fn from_checked_json(content: impl Into<Cow<'a, str>>) -> Result<Self, TextError> {
         let content = content.into();
+        if is_blank_json(&content) {
+            return Err(TextError::Empty);
+        }
         if content.len() > MAX_TEXT_UNITS {
             limit(json::utf16_len_of_escaped(&content))?;
-        }
-        if content.is_empty() {
-            return Err(TextError::Empty);
         }
         Ok(Self {
             content,
             form: Form::Json,
         })
+    }
+
+    /// A plain text that [`new`](Self::new) has taken before.
+    #[inline]
+    pub(crate) const fn known(text: &'a str) -> Self {
+        Self {
+            content: Cow::Borrowed(text),
+            form: Form::Plain,
+        }
+    }
+
+    /// A content that [`from_checked_json`](Self::from_checked_json) has taken before.
+    #[inline]
+    pub(crate) const fn known_json(content: &'a str) -> Self {
+        Self {
+            content: Cow::Borrowed(content),
+            form: Form::Json,
+        }
+    }
+
+    /// A record's own text, in a content that was checked: in a blank one there is none.
+    #[inline]
+    pub(crate) fn own_of_checked_json(content: &'a str) -> Result<Option<Self>, TextError> {
+        match Self::from_checked_json(content) {
+            Err(TextError::Empty) => Ok(None),
+            text => text.map(Some),
+        }
     }
 
     /// The text itself, decoded if it is held as JSON.
@@ -162,6 +190,79 @@ fn limit(units: usize) -> Result<(), TextError> {
     Ok(())
 }
 
+/// Whether a text is empty, or nothing but white space.
+#[inline]
+fn is_blank(text: &str) -> bool {
+    match text.as_bytes().first() {
+        None => true,
+        // Nearly all texts need no closer look.
+        Some(b'!'..=b'~') => false,
+        Some(_) => is_white_space(text),
+    }
+}
+
+/// Whether the content of a JSON string is empty, or nothing but white space.
+#[inline]
+pub(crate) fn is_blank_json(content: &str) -> bool {
+    match content.as_bytes().first() {
+        None => true,
+        Some(b'!'..=b'[' | b']'..=b'~') => false,
+        Some(_) => is_escaped_white_space(content),
+    }
+}
+
+// A call, so that those who ask stay small.
+#[inline(never)]
+fn is_white_space(text: &str) -> bool {
+    begins_white_space(text.as_bytes()) && text.trim_start().is_empty()
+}
+
+/// The same of the content of a JSON string.
+#[inline(never)]
+fn is_escaped_white_space(content: &str) -> bool {
+    let bytes = content.as_bytes();
+    (bytes.first() == Some(&b'\\') || begins_white_space(bytes)) && is_all_white_space(content)
+}
+
+/// Whether white space may begin with these bytes of UTF-8.
+#[inline]
+const fn begins_white_space(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [b'\t'..=b'\r' | b' ', ..]
+            | [0xc2, 0x85 | 0xa0, ..]
+            | [0xe1, 0x9a, ..]
+            | [0xe2, 0x80 | 0x81, ..]
+            | [0xe3, 0x80, ..]
+    )
+}
+
+/// Character by character, with escapes.
+#[cold]
+fn is_all_white_space(content: &str) -> bool {
+    let mut rest = content;
+    loop {
+        rest = rest.trim_start();
+        let Some(escape) = rest.strip_prefix('\\') else {
+            return rest.is_empty();
+        };
+        rest = match escape.as_bytes() {
+            [b't' | b'n' | b'f' | b'r', ..] => &escape[1..],
+            [b'u', ..] => {
+                let digits = escape.get(1..5).unwrap_or_default();
+                let char = u32::from_str_radix(digits, 16)
+                    .ok()
+                    .and_then(char::from_u32);
+                if !char.is_some_and(char::is_whitespace) {
+                    return false;
+                }
+                &escape[5..]
+            }
+            _ => return false,
+        };
+    }
+}
+
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Text({:?}, {} bytes)", self.form, self.content.len())
@@ -172,7 +273,7 @@ impl fmt::Debug for Text<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
-    /// There is nothing.
+    /// There is nothing, or nothing but white space.
     #[error("the text is empty")]
     Empty,
     /// More than [`MAX_TEXT_UNITS`] UTF-16 code units.
@@ -207,7 +308,7 @@ mod tests {
 
     #[test]
     fn escapes_count_as_what_they_stand_for() {
-        for unit in ["a", r"\n", r"\u0041", r"\ud83d", "é", "€"] {
+        for unit in ["a", r"\b", r"\u0041", r"\ud83d", "é", "€"] {
             let content = match unit {
                 r"\ud83d" => r"\ud83d\udc4b".repeat(500),
                 _ => unit.repeat(1_000),
@@ -218,6 +319,17 @@ mod tests {
                 Text::from_json(longer),
                 Err(TextError::TooLong { units: 1_001 })
             );
+        }
+    }
+
+    #[test]
+    fn white_space_begins_as_it_may() {
+        for char in '\0'..=char::MAX {
+            let text = char.to_string();
+            assert_eq!(is_blank(&text), char.is_whitespace(), "{char:?}");
+            if !matches!(char, '"' | '\\') {
+                assert_eq!(is_blank_json(&text), char.is_whitespace(), "{char:?}");
+            }
         }
     }
 

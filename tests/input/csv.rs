@@ -49,7 +49,7 @@ fn quotes_are_those_of_rfc_4180() {
     for (cell, text) in [
         ("\"a,b\"", "a,b"),
         ("\"a\nb\"", "a\nb"),
-        ("\"\n\n\"", "\n\n"),
+        ("\"\n\n.\"", "\n\n."),
         ("\"Say \"\"hi\"\"\"", "Say \"hi\""),
         ("\"\"\"\"", "\""),
         ("a\"b", "a\"b"),

@@ -1,5 +1,6 @@
 //! Lists of every format, good and hostile, cut into blocks in every way.
 
+mod blank;
 mod csv;
 mod lines;
 mod ndjson;

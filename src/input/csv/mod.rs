@@ -30,9 +30,9 @@ use crate::position::Position;
 /// A list as comma-separated values (RFC 4180), with a header.
 ///
 /// Columns are found by the names in the header, see [`Fields`]. A record has as many fields as the
-/// header. Spaces around a recipient do not count; an empty text is no text of its own. Lines end with
-/// LF or CRLF; lines with nothing but spaces are passed over. A field may be quoted, and then hold
-/// commas, line ends and doubled quotes.
+/// header. Spaces around a recipient do not count; a text that is empty, or nothing but white space, is no text
+/// of its own. Lines end with LF or CRLF; lines with nothing but spaces are passed over. A field may be
+/// quoted, and then hold commas, line ends and doubled quotes.
 ///
 /// A quote that is never closed would swallow the list. So if a quoted record does not end within
 /// [`MAX_RECORD_BYTES`], or before the input does, only its first line is reported, and the next record

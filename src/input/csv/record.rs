@@ -7,7 +7,7 @@ use super::scan::{Cell, Form, Row};
 use crate::error::RecordError;
 use crate::input::escape::stands_for_itself;
 use crate::input::template::{Rendering, Template};
-use crate::message::{self, PhoneNumber, PhoneNumberError, Region, Text};
+use crate::message::{self, PhoneNumber, PhoneNumberError, Region, Text, TextError};
 
 /// Makes messages of records, in memory that it keeps.
 #[derive(Debug, Clone)]
@@ -111,9 +111,13 @@ impl Composer {
     /// Finds or makes the text.
     #[inline]
     pub(super) fn text(&mut self, record: &str) -> Result<TextPart, Fault> {
-        match self.columns.text.map(|text| self.row.cell(text)) {
-            Some(cell) if cell.start < cell.end => self.own_text(record, cell),
-            _ => self.text_of_template(record),
+        let own = match self.columns.text.map(|text| self.row.cell(text)) {
+            Some(cell) if cell.start < cell.end => self.own_text(record, cell)?,
+            _ => TextPart::None,
+        };
+        match own {
+            TextPart::None => self.text_of_template(record),
+            own => Ok(own),
         }
     }
 
@@ -127,10 +131,14 @@ impl Composer {
             decode::read_json(&mut self.made, record, cell);
             Text::from_checked_json(&*self.made).map(|_| TextPart::Made)
         };
-        checked.map_err(|error| Fault {
-            fault: error.into(),
-            at: cell.start,
-        })
+        match checked {
+            // A blank one is none.
+            Err(TextError::Empty) => Ok(TextPart::None),
+            checked => checked.map_err(|error| Fault {
+                fault: error.into(),
+                at: cell.start,
+            }),
+        }
     }
 
     #[inline]
@@ -152,8 +160,8 @@ impl Composer {
             let finished = field.finish(text, start);
             finished.map_err(|fault| Fault { fault, at })
         })?;
-        match rendering.text() {
-            Ok(_) => Ok(TextPart::Rendered),
+        match rendering.check() {
+            Ok(()) => Ok(TextPart::Rendered),
             Err(error) => Err(RecordError::from(error).into()),
         }
     }
@@ -161,12 +169,12 @@ impl Composer {
     /// The text that was found or made.
     #[inline]
     pub(super) fn lend<'r>(&'r self, text: TextPart, record: &'r str) -> Option<Text<'r>> {
-        // Holds, thrice: it was checked when it was found or made.
+        // It was checked when it was found or made.
         match text {
             TextPart::None => None,
-            TextPart::Lent(start, end) => Text::new(&record[start..end]).ok(),
-            TextPart::Made => Text::from_checked_json(&*self.made).ok(),
-            TextPart::Rendered => self.rendering.as_ref()?.text().ok(),
+            TextPart::Lent(start, end) => record.get(start..end).map(Text::known),
+            TextPart::Made => Some(Text::known_json(&self.made)),
+            TextPart::Rendered => Some(self.rendering.as_ref()?.text()),
         }
     }
 }

@@ -153,7 +153,7 @@ fn number(string: &str, region: Option<Region>) -> Result<PhoneNumber, Fault> {
     })
 }
 
-/// The text in a value that is JSON.
+/// The text in a value that is JSON, if there is one.
 fn text(value: &str) -> Result<Option<Text<'_>>, Fault> {
     match value.as_bytes().first() {
         Some(b'"') => {}
@@ -167,8 +167,8 @@ fn text(value: &str) -> Result<Option<Text<'_>>, Fault> {
     }
     let content = &value[1..value.len() - 1];
     let checked = json::check_string(content).map_err(TextError::Json);
-    let text = checked.and_then(|()| Text::from_checked_json(content));
-    text.map(Some).map_err(|error| Fault {
+    let own = checked.and_then(|()| Text::own_of_checked_json(content));
+    own.map_err(|error| Fault {
         fault: error.into(),
         at: match error {
             TextError::Json(error) => 1 + error.at,

@@ -26,7 +26,8 @@ use crate::position::Position;
 
 /// A list with a JSON object a line (NDJSON, JSON Lines).
 ///
-/// The recipient is a string or an array of one string, the text a string (`null` is none). Which keys
+/// The recipient is a string or an array of one string, the text a string (`null` is none, as is one with
+/// nothing but white space). Which keys
 /// they are is up to [`Fields`]; of several that may hold the recipient, the one that comes first in
 /// [`RECIPIENT_NAMES`](super::RECIPIENT_NAMES) counts, whatever its value. Other keys do not count, but
 /// must be JSON. Blank lines are passed over.
@@ -71,7 +72,7 @@ impl Ndjson {
         }
     }
 
-    /// The same with a text for all records that have none of their own, or an empty one, made of what
+    /// The same with a text for all records that have none of their own, made of what
     /// stands under their keys: strings, and numbers, `true` and `false` as JSON spells them. `null` and
     /// a key that is not there are empty. A record that lacks a field without a default is invalid.
     #[must_use]
@@ -194,7 +195,7 @@ impl<'a> NdjsonRecords<'a> {
             let Some((to, own, position)) = rendered else {
                 return self.next_of_no_shape();
             };
-            let text = own.or_else(|| self.parser.renderer.as_deref()?.text());
+            let text = own.or_else(|| Some(self.parser.renderer.as_deref()?.text()));
             return Some(Record::Message(Message { to, text, position }));
         }
         if let Some(message) = self.next_optimistic() {
@@ -234,7 +235,7 @@ impl<'a> NdjsonRecords<'a> {
             Err(_) => (regional(number, keys.region)?, true),
         };
         let text = match object.text {
-            Some(text) => Some(Text::from_checked_json(self.text.get(text)?).ok()?),
+            Some(text) => Text::own_of_checked_json(self.text.get(text)?).ok()?,
             None => None,
         };
         let position = cursor.record(object.next - start, 1);
@@ -295,7 +296,7 @@ fn take<'r>(
             if parser.renderer.is_some() {
                 parser.learn(read, position.record);
             }
-            let text = own.or_else(|| parser.renderer.as_deref()?.text());
+            let text = own.or_else(|| Some(parser.renderer.as_deref()?.text()));
             Record::Message(Message { to, text, position })
         }
         Err(fault) => Record::Invalid(refuse(input, fault, position)),
@@ -350,7 +351,7 @@ impl<'a> InShape<'a, '_> {
         let at = self.cursor.within(self.start);
         let found = self.shape.find(simd, self.text, at, |_, _| {})?;
         let text = match found.text {
-            Some(text) => Some(Text::from_checked_json(text).ok()?),
+            Some(text) => Text::own_of_checked_json(text).ok()?,
             None => None,
         };
         let position = self.cursor.record(found.next - at, 1);
@@ -399,7 +400,7 @@ impl Run for Rendered<'_> {
     #[inline(always)]
     fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
         let (to, own, position) = self.0.next_rendered(simd)?;
-        let text = own.or_else(|| self.0.parser.renderer.as_deref()?.text());
+        let text = own.or_else(|| Some(self.0.parser.renderer.as_deref()?.text()));
         Some(Message { to, text, position })
     }
 }

@@ -63,7 +63,7 @@ impl Renderer {
             Some(parts) => parts,
             None => {
                 let (to, own) = general::members(line, keys)?;
-                let own = own.filter(|own| !self.takes_text && own.get() != "\"\"");
+                let own = own.filter(|_| !self.takes_text);
                 (to, general::own_text(line, own)?)
             }
         };
@@ -127,9 +127,9 @@ impl Renderer {
         let found = shape.as_ref()?.find(simd, lines, start, |name, value| {
             spans[name] = (value.start, value.end);
         })?;
-        let own = found.text.filter(|own| !*takes_text && !own.is_empty());
-        if let Some(own) = own {
-            let own = Text::from_checked_json(own).ok()?;
+        if let Some(own) = found.text.filter(|_| !*takes_text)
+            && let Some(own) = Text::own_of_checked_json(own).ok()?
+        {
             return Some((found.to, Some(own), found.next));
         }
         // What is wrong with a line is found out again, with its place.
@@ -144,7 +144,7 @@ impl Renderer {
             field.finish(text, start).map_err(|_| ())
         });
         made.ok()?;
-        rendering.text().ok()?;
+        rendering.check().ok()?;
         Some((found.to, None, found.next))
     }
 
@@ -156,11 +156,10 @@ impl Renderer {
             Err(_) => regional(number, keys.region)?,
         };
         let own = match object.text {
-            Some(text) => Some(line.get(text)?),
-            None => None,
+            Some(text) if !self.takes_text => Text::own_of_checked_json(line.get(text)?).ok()?,
+            _ => None,
         };
-        let own = own.filter(|own| !self.takes_text && !own.is_empty());
-        Some((to, own.map(Text::from_checked_json).transpose().ok()?))
+        Some((to, own))
     }
 
     /// Makes the text of a line that is a JSON object.
@@ -196,19 +195,16 @@ impl Renderer {
             }
             field.finish(text, start).map_err(fault)
         })?;
-        match rendering.text() {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Fault {
-                fault: error.into(),
-                at: 0,
-            }),
-        }
+        rendering.check().map_err(|error| Fault {
+            fault: error.into(),
+            at: 0,
+        })
     }
 
-    /// The text that was made last.
+    /// The text that was made last, which was good.
     #[inline]
-    pub(super) fn text(&self) -> Option<Text<'_>> {
-        self.rendering.text().ok()
+    pub(super) fn text(&self) -> Text<'_> {
+        self.rendering.text()
     }
 
     /// Finds the values that are wanted in a line that is a JSON object.
