@@ -60,7 +60,7 @@ impl Format {
             None => Self::Lines,
             Some([b'{', ..]) => Self::Ndjson,
             Some(line @ [b'+' | b'0'..=b'9', ..]) if !line.contains(&b',') => Self::Lines,
-            Some(line) if is_like_a_number(line) => Self::Lines,
+            Some(line) if is_like_a_number(line) && !line.contains(&b',') => Self::Lines,
             Some(_) => Self::Csv,
         }
     }
@@ -76,16 +76,14 @@ impl Format {
     }
 }
 
-/// Whether it is likely a number, written somehow, and neither a name nor several columns.
-fn is_like_a_number(line: &[u8]) -> bool {
-    let number = match line.split_at_checked(4) {
+/// Whether it is likely meant as a phone number, written somehow, and not a name.
+pub(super) fn is_like_a_number(text: &[u8]) -> bool {
+    let number = match text.split_at_checked(4) {
         Some((scheme, number)) if scheme.eq_ignore_ascii_case(b"tel:") => number,
-        _ => line,
+        _ => text,
     };
     let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
-    digits >= PhoneNumber::MIN_DIGITS
-        && !number.contains(&b',')
-        && !number.iter().any(u8::is_ascii_alphabetic)
+    digits >= PhoneNumber::MIN_DIGITS && !number.iter().any(u8::is_ascii_alphabetic)
 }
 
 impl fmt::Display for Format {

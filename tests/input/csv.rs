@@ -263,6 +263,8 @@ fn a_bad_header_spoils_the_input() {
     for (list, fault) in [
         ("", format!("line 1, {missing}")),
         ("+14155550100,Hello Bob\n", format!("line 1, {missing}")),
+        ("tel:650-555-0100,Bob Smith\n", format!("line 1, {missing}")),
+        ("Bob Smith,TEL:+16505550100\n", format!("line 1, {missing}")),
         ("name, mail\n", "line 1, byte 0: no column is called to, phone, phone_number, phoneNumber, phone number, mobile, mobile_number, mobile number, recipient, msisdn, cell, number; the header has name, mail".into()),
         ("to,x,to\n", "line 1, byte 0: two columns are called to".into()),
         ("TO,x,To\n", "line 1, byte 0: two columns are called TO".into()),

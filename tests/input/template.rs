@@ -311,6 +311,9 @@ fn a_rendered_text_is_measured() {
 fn no_error_shows_what_stands_in_a_record_without_a_header() {
     for (row, shown) in [
         ("Bob,4155550100x", "2 columns"),
+        ("Bob Smith,Tel. 415-555-0100", "2 columns"),
+        ("Bob Smith,415-555-0100 x5", "2 columns"),
+        ("Bob Smith,call ４１５ ５５５ ０１００", "2 columns"),
         ("Bob,bob@example.com,5", "3 columns"),
         (&format!("Bob,{}", "so ".repeat(14)), "2 columns"),
         ("name,mail", "the header has name, mail"),

@@ -3,6 +3,7 @@
 use super::decode;
 use super::scan::{self, Row};
 use crate::error::HeaderError;
+use crate::input::format::is_like_a_number;
 use crate::input::{Fields, Template};
 use crate::message::PhoneNumber;
 
@@ -94,7 +95,7 @@ fn only(names: &[&str], is: impl Fn(&str) -> bool) -> Result<Option<usize>, Head
 }
 
 fn missing(names: &[&str], wanted: &[&str]) -> HeaderError {
-    if names.iter().copied().any(is_like_a_number) {
+    if names.iter().any(|name| is_like_a_number(name.as_bytes())) {
         return HeaderError::Missing;
     }
     HeaderError::NoColumn {
@@ -123,16 +124,8 @@ fn found(names: &[&str]) -> String {
 
 /// Whether it is likely the name of a column, and nobody's number, mail address or text.
 fn is_like_a_name(name: &str) -> bool {
-    let mut runs = name.split(|char: char| !char.is_ascii_digit());
-    name.chars().count() <= MAX_NAME
-        && !name.contains('@')
-        && runs.all(|digits| digits.len() < PhoneNumber::MIN_DIGITS)
-}
-
-/// Whether it is likely meant as a phone number.
-fn is_like_a_number(name: &str) -> bool {
-    let digits = name.bytes().filter(u8::is_ascii_digit).count();
-    digits >= PhoneNumber::MIN_DIGITS && !name.bytes().any(|byte| byte.is_ascii_alphabetic())
+    let digits = name.chars().filter(|char| char.is_numeric()).count();
+    name.chars().count() <= MAX_NAME && !name.contains('@') && digits < PhoneNumber::MIN_DIGITS
 }
 
 fn shown(text: &str) -> String {
