@@ -130,6 +130,7 @@ impl Splitter {
     }
 
     /// Closes the batch as it is; `None` if it is empty. What is pushed then goes into the next one.
+    #[must_use = "without its last bytes a batch is not sent"]
     pub fn close_batch(&mut self) -> Option<ClosedBatch> {
         self.batch.close()
     }
@@ -160,6 +161,7 @@ impl Splitter {
     }
 
     /// Closes the last batch; `None` if it is empty.
+    #[must_use = "without its last bytes a batch is not sent"]
     pub fn finish(mut self) -> Option<ClosedBatch> {
         self.batch.close()
     }
