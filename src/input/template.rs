@@ -6,6 +6,9 @@ use crate::encode::json;
 use crate::error::RecordError;
 use crate::message::{MAX_TEXT_UNITS, Text, TextError, is_blank_json};
 
+/// The most fields of a template. A text has no more characters, and what is to be done for each field is then soon done.
+const MAX_FIELDS: usize = MAX_TEXT_UNITS;
+
 const OPENING: &str = "{{";
 const CLOSING: &str = "}}";
 
@@ -64,14 +67,16 @@ impl Template {
     /// ```
     ///
     /// # Errors
-    /// If a field is not closed, has no name or has a brace in it, and if the text between the fields is
-    /// alone longer than [`MAX_TEXT_UNITS`].
+    /// If a field is not closed, has no name or has a brace in it, if there are more than a thousand, and if the text
+    /// between the fields is alone longer than [`MAX_TEXT_UNITS`].
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         let mut fields: Vec<Field> = Vec::new();
         let mut opening = String::new();
         let mut behind = String::new();
         let mut room = Room(MAX_TEXT_UNITS);
         let mut at = 0;
+        // The place of the byte up to which characters are counted.
+        let (mut place, mut counted) = (1, 0);
         loop {
             let rest = &source[at..];
             let literal = rest.find(OPENING).map_or(rest, |len| &rest[..len]);
@@ -90,8 +95,12 @@ impl Template {
                 Some(field) => field.behind = written.into(),
                 None => opening = written,
             }
+            if fields.len() == MAX_FIELDS {
+                return Err(TemplateFault::TooManyFields.at(source, at));
+            }
             let (field, len) = Field::parse(inside).map_err(|fault| fault.at(source, at))?;
-            let place = place(source, at);
+            place += source[counted..at].chars().count();
+            counted = at;
             fields.push(Field { at: place, ..field });
             at += OPENING.len() + len;
         }
@@ -279,11 +288,6 @@ impl Room {
     }
 }
 
-/// The place of the character at a byte of `source`, from 1.
-fn place(source: &str, byte: usize) -> usize {
-    1 + source[..byte].chars().count()
-}
-
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields: Vec<_> = self.fields().collect();
@@ -327,6 +331,9 @@ pub enum TemplateFault {
         "the text is longer than {MAX_TEXT_UNITS} UTF-16 code units even with all fields empty"
     )]
     TooLong,
+    /// More fields than a text has characters.
+    #[error("more than {MAX_FIELDS} fields")]
+    TooManyFields,
     /// A list of bare numbers has no fields.
     #[error("a list of bare numbers has no fields to put into a text")]
     NoFields,
@@ -336,7 +343,7 @@ impl TemplateFault {
     /// The fault at a byte of `source`.
     fn at(self, source: &str, byte: usize) -> TemplateError {
         TemplateError {
-            at: place(source, byte),
+            at: 1 + source[..byte].chars().count(),
             fault: self,
         }
     }

@@ -124,6 +124,26 @@ fn faults_of_a_template_are_named_with_their_place() {
         );
     }
     assert!(Template::parse(&format!("{long}{{{{a}}}}")).is_ok());
+    let fields = |count| "{{é|}}".repeat(count);
+    assert_eq!(
+        Template::parse(&fields(1_000)).unwrap().fields().len(),
+        1_000
+    );
+    for (template, at) in [
+        (fields(1_001), 6_001),
+        (fields(200_000), 6_001),
+        (format!("👋{} {{{{", fields(1_000)), 6_003),
+    ] {
+        let fault = TemplateFault::TooManyFields;
+        assert_eq!(Template::parse(&template), Err(TemplateError { at, fault }));
+    }
+    let unclosed = format!("👋{} {{{{", fields(999));
+    let (at, fault) = (5_997, TemplateFault::Unclosed);
+    assert_eq!(Template::parse(&unclosed), Err(TemplateError { at, fault }));
+    // The place of a field is known to whoever has no use for it.
+    let template = Template::parse("👋 {{{{ {{a}}{{b}}").unwrap();
+    let error = Parser::new(Format::Lines, &Fields::default()).with_template(template);
+    assert_eq!(error.unwrap_err().at, 8);
     assert_eq!(
         Template::parse("{{").unwrap_err().to_string(),
         "a field is not closed: {{ without }} (a literal {{ is written {{{{), at character 1 of the text"
