@@ -25,8 +25,9 @@ const TEXT_NAME: &str = "text";
 /// A text that is empty, or nothing but white space, is none: the record has the default text then, or the template's.
 ///
 /// By default the recipient is the first of [`RECIPIENT_NAMES`] that is there, whatever it holds, and
-/// the text is `text`. NDJSON keys have to be exactly so; in a CSV header, upper and lower case are the
-/// same if no column has exactly that name.
+/// the text is `text`. Nothing holds both: what is called the recipient's holds no text, and what only the
+/// text was said to be in holds no recipient. NDJSON keys have to be exactly so; in a CSV header, upper and
+/// lower case are the same if no column has exactly that name.
 ///
 /// ```
 /// use batchcast::input::{Csv, Fields, Parse, Records};
@@ -82,6 +83,11 @@ impl Fields {
     /// How recipients are written, beside E.164.
     pub(super) const fn region_of_numbers(&self) -> Option<Region> {
         self.region
+    }
+
+    /// Whether a recipient was asked for by name.
+    pub(super) const fn to_is_named(&self) -> bool {
+        self.to.is_some()
     }
 
     /// Where to look for the recipient, the best name first.

@@ -45,6 +45,40 @@ fn cells_are_found_by_name() {
 }
 
 #[test]
+fn no_column_holds_both_the_recipient_and_the_text() {
+    // Who calls the text's name the recipient's has no texts.
+    for header in ["text", "Text", " text "] {
+        let list = format!("{header},x\n+14155550100,y\n");
+        for name in ["text", "TEXT"] {
+            let fields = Fields::default().to(name);
+            check(Format::Csv, &fields, &list, &["+14155550100"]);
+            let fields = fields.text("text");
+            check(Format::Csv, &fields, &list, &["+14155550100"]);
+        }
+    }
+    // Who calls a default name the text's does not mean the recipient by it, however it is spelled.
+    for (text, header) in [
+        ("number", "number,cell"),
+        ("phone", "Phone,number"),
+        ("PHONE", "phone,number"),
+        (" Phone ", "Phone,number"),
+        ("Phone", "Phone,phone"),
+    ] {
+        let list = format!("{header}\nHi,+14155550100\n");
+        let fields = Fields::default().text(text);
+        check(Format::Csv, &fields, &list, &["+14155550100 \"Hi\""]);
+    }
+    let list = List {
+        format: Format::Csv,
+        fields: &Fields::default().text("phone"),
+        template: None,
+        bytes: b"Phone\n",
+    };
+    let found = list.by_every_path().error.unwrap();
+    assert!(found.ends_with("the header has Phone"), "{found}");
+}
+
+#[test]
 fn quotes_are_those_of_rfc_4180() {
     for (cell, text) in [
         ("\"a,b\"", "a,b"),

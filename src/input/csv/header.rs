@@ -48,34 +48,45 @@ impl Columns {
     ) -> Result<Self, HeaderError> {
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let wanted = fields.to_names();
-        let to = first_of(&names, &wanted)?.ok_or_else(|| missing(&names, &wanted))?;
         let text_name = [fields.text_name()];
-        let text = first_of(&names, &text_name)?;
+        let text = first_of(&names, &text_name, None);
+        // Whatever its name is, unless it was asked for.
+        let no_recipient = match text {
+            Ok(text) if !fields.to_is_named() => text,
+            _ => None,
+        };
+        let to = first_of(&names, &wanted, no_recipient)?;
+        let to = to.ok_or_else(|| missing(&names, &wanted))?;
+        let text = text?;
         if text.is_none() && fields.text_is_named() {
             return Err(missing(&names, &text_name));
         }
         let names_of_fields = template.into_iter().flat_map(Template::fields);
         let fields: Result<Box<[_]>, _> = names_of_fields
-            .map(|field| first_of(&names, &[field])?.ok_or_else(|| no_field(&names, field)))
+            .map(|field| first_of(&names, &[field], None)?.ok_or_else(|| no_field(&names, field)))
             .collect();
         let fields = fields?;
         Ok(Self {
             count: names.len(),
             to,
-            // What the template makes its text of is no text of its own.
-            text: text.filter(|text| !fields.contains(text)),
+            // Neither the recipient's number nor what the template makes its text of is a text of its own.
+            text: text.filter(|text| *text != to && !fields.contains(text)),
             fields,
         })
     }
 }
 
-/// The column with the first wanted name that there is.
-fn first_of(names: &[&str], wanted: &[&str]) -> Result<Option<usize>, HeaderError> {
+/// The column with the first wanted name that there is, other than one.
+fn first_of(
+    names: &[&str],
+    wanted: &[&str],
+    other: Option<usize>,
+) -> Result<Option<usize>, HeaderError> {
     for wanted in wanted {
         let exactly = |name: &str| name == wanted.trim();
         let nearly = |name: &str| name.eq_ignore_ascii_case(wanted.trim());
-        let column = match only(names, exactly)? {
-            None => only(names, nearly)?,
+        let column = match only(names, other, exactly)? {
+            None => only(names, other, nearly)?,
             found => found,
         };
         if column.is_some() {
@@ -85,9 +96,14 @@ fn first_of(names: &[&str], wanted: &[&str]) -> Result<Option<usize>, HeaderErro
     Ok(None)
 }
 
-/// The column with such a name.
-fn only(names: &[&str], is: impl Fn(&str) -> bool) -> Result<Option<usize>, HeaderError> {
-    let mut found = (0..names.len()).filter(|&column| is(names[column]));
+/// The column with such a name, other than one.
+fn only(
+    names: &[&str],
+    other: Option<usize>,
+    is: impl Fn(&str) -> bool,
+) -> Result<Option<usize>, HeaderError> {
+    let columns = (0..names.len()).filter(|&column| Some(column) != other);
+    let mut found = columns.filter(|&column| is(names[column]));
     match (found.next(), found.next()) {
         (Some(column), Some(_)) => Err(HeaderError::TwoColumns(shown(names[column]))),
         (column, _) => Ok(column),
