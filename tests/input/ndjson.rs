@@ -211,6 +211,36 @@ fn other_keys_by_name() {
 }
 
 #[test]
+fn a_name_may_be_empty() {
+    for (fields, object) in [
+        (
+            Fields::default().to(""),
+            r#"{"":"+14155550100","text":"Hi"}"#,
+        ),
+        (
+            Fields::default().to(""),
+            r#"{"a":"b","text":"Hi", "" : "+14155550100"}"#,
+        ),
+        (
+            Fields::default().to(""),
+            r#"{"to":5,"":["+14155550100"],"text":"Hi"}"#,
+        ),
+        (
+            Fields::default().text(""),
+            r#"{"":"Hi","to":"+14155550100"}"#,
+        ),
+        (
+            Fields::default().text(""),
+            r#"{"to":"+14155550100","text":5,"" : "Hi"}"#,
+        ),
+    ] {
+        let list = format!("{object}\n{object}\n{object}\n");
+        let expected = "+14155550100 \"Hi\"";
+        check(Format::Ndjson, &fields, &list, &[expected; 3]);
+    }
+}
+
+#[test]
 fn deep_nesting_is_no_danger() {
     let fields = Fields::default();
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {

@@ -496,7 +496,8 @@ fn length_bit(name: &[u8]) -> u64 {
 
 #[inline]
 fn first_bit(name: &[u8]) -> u64 {
-    name.first().map_or(0, |first| 1 << (first % 64))
+    // An empty name begins with nothing, and has a bit all the same.
+    1 << (name.first().unwrap_or(&0) % 64)
 }
 
 /// The name of a key, and how it is written.
