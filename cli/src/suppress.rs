@@ -11,7 +11,8 @@ use batchcast::{ErrorKind, PhoneNumber, RecordError, Region};
 use crate::foreign;
 use crate::input::{Source, read_ahead, unpacked_name};
 
-/// Of a list of opt-outs, what each record has beside its number.
+/// Of a list of opt-outs, what each record has beside its number. A mark between them, as neither may be there: nothing but
+/// white space is no text.
 const SENDER_AND_STATUS: &str = "{{from|}};{{status|}}";
 
 /// Why a record that cannot be read is not just passed over.
@@ -101,9 +102,12 @@ pub(crate) fn read_from(
 
 /// The names of the columns.
 fn names(ahead: &[u8]) -> Vec<String> {
-    let header = ahead.split(|&byte| byte == b'\n').next();
-    let header = String::from_utf8_lossy(header.unwrap_or_default());
-    let names = header.trim_start_matches('\u{feff}').split(',');
+    let ahead = ahead.strip_prefix(b"\xef\xbb\xbf").unwrap_or(ahead);
+    // Behind what may stand before it.
+    let is_header = |line: &&[u8]| !matches!(line, [] | [b'#', ..]) || line.contains(&b',');
+    let mut lines = ahead.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let header = String::from_utf8_lossy(lines.find(is_header).unwrap_or_default());
+    let names = header.split(',');
     names
         .map(|name| name.trim().trim_matches('"').to_owned())
         .collect()
@@ -196,6 +200,7 @@ mod tests {
              +16505550109,+14155550103,OptOut,Account\r\n,+14155550104,OptOut,\r\n"
         );
         assert_eq!(read(&csv).unwrap(), [1, 4]);
+        assert_eq!(read(&format!("\n# of today\n{csv}")).unwrap(), [1, 4]);
         let row = |from: &str, to: u8, status: &str| {
             format!(r#"{{"from":"{from}","to":"+1415555010{to}","status":"{status}","text":"x"}}"#)
                 + "\n"

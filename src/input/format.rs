@@ -42,7 +42,8 @@ impl Format {
 
     /// The format that the first bytes of an input look like.
     ///
-    /// The first line that is neither blank nor a `#` comment decides: with `{` at its beginning it is
+    /// The first line that is neither blank nor a `#` comment decides, though only lists of lines, and of CSV before the
+    /// header, may have comments: with `{` at its beginning it is
     /// NDJSON; with `+` or a digit, and without a comma, lines, as with what else a number may begin with as people
     /// write it, `(650) 555-0100`; anything else is CSV. Without any such line it is lines, which may be empty.
     ///

@@ -1,3 +1,4 @@
+use batchcast::Position;
 use batchcast::input::{Fields, Format, MAX_RECORD_BYTES};
 
 use crate::paths::{List, check, check_bytes};
@@ -42,6 +43,55 @@ fn cells_are_found_by_name() {
         "to,BODY,mobile\n5,Hi,+14155550100\n",
         &["+14155550100 \"Hi\""],
     );
+}
+
+#[test]
+fn comments_may_stand_before_the_header() {
+    let list = "# my list\n\n  # exported on 2025-11-29 by \"CRM\"\n#\nname,Phone\nBob,+14155550100\n#,+14155550101\n# no\n";
+    assert_eq!(Format::sniff(list.as_bytes()), Format::Csv);
+    csv(
+        list,
+        &[
+            "+14155550100",
+            "+14155550101",
+            "line 8 byte 92: 1 fields where the header has 2",
+        ],
+    );
+    let facts = |fields: &Fields, list: &str| {
+        let bytes = list.as_bytes();
+        let format = Format::Csv;
+        let template = None;
+        List {
+            format,
+            fields,
+            template,
+            bytes,
+        }
+        .by_every_path()
+    };
+    let records = facts(&Fields::default(), list).records;
+    let position = |record, line, byte| Position { record, line, byte };
+    assert_eq!(records[0].position(), position(1, 6, 60));
+    assert_eq!(records[1].position(), position(2, 7, 77));
+
+    // Many lists number their rows, and call that column so.
+    csv("#,to\n1,+14155550100\n", &["+14155550100"]);
+    let fields = Fields::default().to("#phone");
+    check(
+        Format::Csv,
+        &fields,
+        "# a\n#phone\n+14155550100\n",
+        &["+14155550100"],
+    );
+    // What has several columns is a header, and one that is not as it should be is shown.
+    let error = facts(
+        &Fields::default(),
+        "#,Name,Telefon\n1,mobile,+14155550100\n",
+    )
+    .error;
+    assert!(error.is_some_and(|error| error.ends_with("the header has #, Name, Telefon")));
+    let error = facts(&Fields::default(), "# to\n# Bob\n").error.unwrap();
+    assert!(error.starts_with("line 3, byte 11: no header"), "{error}");
 }
 
 #[test]

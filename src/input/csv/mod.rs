@@ -27,7 +27,8 @@ use crate::error::{Error, ErrorKind, HeaderError, RecordError};
 use crate::message::{Message, PhoneNumber};
 use crate::position::Position;
 
-/// A list as comma-separated values (RFC 4180), with a header.
+/// A list as comma-separated values (RFC 4180), with a header. Before the header, and nowhere else, lines that begin with
+/// `#` are passed over, if there is no comma in them: with one they are a header themselves.
 ///
 /// Columns are found by the names in the header, see [`Fields`]. A record has as many fields as the
 /// header. Spaces around a recipient do not count; a text that is empty, or nothing but white space, is no text
@@ -216,6 +217,7 @@ impl CsvRecords<'_> {
         })
     }
 
+    /// Reads the header, or passes over a comment.
     #[cold]
     fn read_header(&mut self, extent: Extent) -> Result<(), Error> {
         let end = match extent {
@@ -231,9 +233,23 @@ impl CsvRecords<'_> {
         let header = std::str::from_utf8(&self.bytes[self.at..end])
             .map_err(|_| self.header_error(HeaderError::Utf8))?;
         let names = header::names(header, read);
-        let template = self.parser.template.take();
-        let columns = Columns::find(&names, &self.parser.fields, template.as_ref());
-        let columns = columns.map_err(|fault| self.header_error(fault))?;
+        let Csv {
+            cursor,
+            fields,
+            template,
+            ..
+        } = &mut *self.parser;
+        let columns = match Columns::find(&names, fields, template.as_ref()) {
+            Ok(columns) => columns,
+            Err(HeaderError::NoColumn { .. } | HeaderError::Missing)
+                if is_comment(header, &names) =>
+            {
+                cursor.pass(read.len(), line_ends(read));
+                return Ok(());
+            }
+            Err(fault) => return Err(self.header_error(fault)),
+        };
+        let template = template.take();
         let region = self.parser.fields.region_of_numbers();
         self.parser.composer = Some(Composer::new(columns, region, template));
         self.parser.cursor.pass(read.len(), line_ends(read));
@@ -390,6 +406,12 @@ fn take<'r>(
         }
         Err(fault) => refuse(fault),
     }
+}
+
+/// Whether what stands in place of a header, and names no recipient, is a comment. One with several columns is not: many
+/// lists number their rows in a column that is called `#`, and it is better to say which columns such a list has.
+fn is_comment(header: &str, names: &[String]) -> bool {
+    names.len() == 1 && header.trim_ascii_start().starts_with('#')
 }
 
 /// A record of a block that is not UTF-8 as a whole.
