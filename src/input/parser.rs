@@ -12,6 +12,7 @@ use crate::error::Error;
 /// [`visit`](Parse::visit) asks once a block which one it is, and has a loop of its own for each format;
 /// [`block`](Parse::block) asks for every record.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Parser {
     /// For [`Format::Lines`].
     Lines(Lines),
@@ -91,6 +92,7 @@ impl sealed::Sealed for Parser {
 
 /// The records of a block of a [`Parser`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ParserRecords<'a> {
     /// For [`Format::Lines`].
     Lines(LineRecords<'a>),
