@@ -1,12 +1,12 @@
 use fearless_simd::Simd;
 
 use super::cursor::{Cursor, Line, is_blank};
+use super::fault::{Fault, alone};
 use super::pattern::Pattern;
 use super::visit::Run;
-use super::{Answer, Invalid, MAX_RECORD_BYTES, Parse, Record, Records, Visitor, sealed};
-use crate::error::{Error, RecordError};
+use super::{Answer, MAX_RECORD_BYTES, Parse, Record, Records, Visitor, sealed};
+use crate::error::Error;
 use crate::message::{self, Message, PhoneNumber, PhoneNumberError, Region};
-use crate::position::Position;
 
 /// How many bytes are compared with what the line before was like.
 const BLOCK: usize = 16;
@@ -168,7 +168,7 @@ impl<'a> LineRecords<'a> {
         };
         match parsed {
             Ok(to) => Record::Message(Message::new(to).at(position)),
-            Err(fault) => Record::Invalid(refuse(content, fault, position)),
+            Err(error) => Record::Invalid(fault(content, error).into_invalid(content, position)),
         }
     }
 }
@@ -236,16 +236,12 @@ fn line_end(rest: &[u8]) -> Option<usize> {
     }
 }
 
+/// Why a line is no number.
 #[cold]
-fn refuse(content: &[u8], fault: PhoneNumberError, position: Position) -> Invalid<'_> {
+fn fault(content: &[u8], error: PhoneNumberError) -> Fault {
     let leading = content.len() - content.trim_ascii_start().len();
-    let (at, fault) = match std::str::from_utf8(content) {
-        Err(error) => (error.valid_up_to(), RecordError::Utf8),
-        Ok(_) => (leading + fault.at().unwrap_or(0), fault.into()),
-    };
-    let byte = position.byte + at as u64;
-    Invalid {
-        error: Error::record(Position { byte, ..position }, fault),
-        input: content,
-    }
+    alone(content).err().unwrap_or_else(|| Fault {
+        fault: error.into(),
+        at: leading + error.at().unwrap_or(0),
+    })
 }

@@ -38,6 +38,7 @@
 mod csv;
 mod cursor;
 mod escape;
+mod fault;
 mod fields;
 mod format;
 mod lines;

@@ -18,10 +18,10 @@ use self::open::OpenRecord;
 use self::record::{Composer, TextPart};
 use self::scan::Row;
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
+use super::fault::{Fault, alone};
 use super::visit::Run;
 use super::{
-    Answer, Fields, Invalid, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, Visitor,
-    sealed,
+    Answer, Fields, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, Visitor, sealed,
 };
 use crate::error::{Error, ErrorKind, HeaderError, RecordError};
 use crate::message::{Message, PhoneNumber};
@@ -387,7 +387,7 @@ fn take<'r>(
     let input = &bytes[start..end];
     let read = &bytes[start..extent.next()];
     let position = cursor.record(read.len(), line_ends(read));
-    let refuse = |fault: Fault| Record::Invalid(refuse(input, fault, position));
+    let refuse = |fault: Fault| Record::Invalid(fault.into_invalid(input, position));
     let record = match lines.get(start..end).map_or_else(|| alone(input), Ok) {
         Ok(record) => record,
         Err(fault) => return refuse(fault),
@@ -412,38 +412,6 @@ fn take<'r>(
 /// lists number their rows in a column that is called `#`, and it is better to say which columns such a list has.
 fn is_comment(header: &str, names: &[String]) -> bool {
     names.len() == 1 && header.trim_ascii_start().starts_with('#')
-}
-
-/// A record of a block that is not UTF-8 as a whole.
-#[cold]
-fn alone(record: &[u8]) -> Result<&str, Fault> {
-    std::str::from_utf8(record).map_err(|error| Fault {
-        fault: RecordError::Utf8,
-        at: error.valid_up_to(),
-    })
-}
-
-#[cold]
-fn refuse(input: &[u8], fault: Fault, position: Position) -> Invalid<'_> {
-    let byte = position.byte + fault.at as u64;
-    Invalid {
-        error: Error::record(Position { byte, ..position }, fault.fault),
-        input,
-    }
-}
-
-/// Why a record is no message.
-#[derive(Debug)]
-struct Fault {
-    fault: RecordError,
-    /// The offset of the fault in the record, in bytes.
-    at: usize,
-}
-
-impl From<RecordError> for Fault {
-    fn from(fault: RecordError) -> Self {
-        Self { fault, at: 0 }
-    }
 }
 
 /// What is left without a carriage return at the end.

@@ -1,11 +1,11 @@
 //! From the cells of a record to a message.
 
-use super::Fault;
 use super::decode;
 use super::header::Columns;
 use super::scan::{Cell, Form, Row};
 use crate::error::RecordError;
 use crate::input::escape::stands_for_itself;
+use crate::input::fault::Fault;
 use crate::input::template::{Rendering, Template};
 use crate::message::{self, PhoneNumber, PhoneNumberError, Region, Text, TextError};
 

@@ -10,9 +10,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::{Fault, Keys, Parts};
+use super::{Keys, Parts};
 use crate::encode::json;
 use crate::error::{JsonError, RecordError};
+use crate::input::fault::Fault;
 use crate::message::{self, PhoneNumber, PhoneNumberError, Region, Text, TextError};
 
 /// The message in a line that is UTF-8.

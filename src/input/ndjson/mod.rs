@@ -15,12 +15,11 @@ use fearless_simd::{Level, Simd, dispatch};
 use self::render::Renderer;
 use self::shape::{Places, Shape};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
+use super::fault::alone;
 use super::visit::Run;
-use super::{
-    Answer, Fields, Invalid, Parse, Record, Records, Template, Visited, Visitor, sealed, visit,
-};
+use super::{Answer, Fields, Parse, Record, Records, Template, Visited, Visitor, sealed, visit};
 use crate::encode::json;
-use crate::error::{Error, RecordError};
+use crate::error::Error;
 use crate::message::{Message, PhoneNumber, Region, Text};
 use crate::position::Position;
 
@@ -299,7 +298,7 @@ fn take<'r>(
             let text = own.or_else(|| Some(parser.renderer.as_deref()?.text()));
             Record::Message(Message { to, text, position })
         }
-        Err(fault) => Record::Invalid(refuse(input, fault, position)),
+        Err(fault) => Record::Invalid(fault.into_invalid(input, position)),
     }
 }
 
@@ -405,23 +404,6 @@ impl Run for Rendered<'_> {
     }
 }
 
-#[cold]
-fn alone(line: &[u8]) -> Result<&str, Fault> {
-    std::str::from_utf8(line).map_err(|error| Fault {
-        fault: RecordError::Utf8,
-        at: error.valid_up_to(),
-    })
-}
-
-#[cold]
-fn refuse(input: &[u8], fault: Fault, position: Position) -> Invalid<'_> {
-    let byte = position.byte + fault.at as u64;
-    Invalid {
-        error: Error::record(Position { byte, ..position }, fault.fault),
-        input,
-    }
-}
-
 /// The number in a string as it is written in a region, if that is looked at. What has escapes is none here.
 #[inline(never)]
 fn regional(number: &[u8], region: Option<Region>) -> Option<PhoneNumber> {
@@ -435,14 +417,6 @@ fn regional(number: &[u8], region: Option<Region>) -> Option<PhoneNumber> {
 
 /// What a message is made of.
 type Parts<'a> = (PhoneNumber, Option<Text<'a>>);
-
-/// Why a line is no message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Fault {
-    fault: RecordError,
-    /// The offset of the fault in the line, in bytes.
-    at: usize,
-}
 
 /// The keys that count. All others are passed over.
 #[derive(Debug, Clone)]

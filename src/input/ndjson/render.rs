@@ -7,9 +7,10 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::shape::{Places, Shape};
-use super::{Fault, Keys, Parts, general, optimistic, regional};
+use super::{Keys, Parts, general, optimistic, regional};
 use crate::encode::json;
 use crate::error::{JsonError, RecordError};
+use crate::input::fault::Fault;
 use crate::input::template::{Rendering, Template, append};
 use crate::message::{PhoneNumber, Text};
 

@@ -4,8 +4,9 @@ use fearless_simd::{Level, dispatch};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{Fault, Keys, Ndjson, Parts, PhoneNumber, Text, general, optimistic};
+use super::{Keys, Ndjson, Parts, PhoneNumber, Text, general, optimistic};
 use crate::error::Error;
+use crate::input::fault::Fault;
 use crate::input::{
     Answer, Fields, Invalid, MAX_RECORD_BYTES, Parse, Record, Records, Template, Visitor,
 };
