@@ -2,14 +2,14 @@
 
 mod chart;
 mod joined;
+mod out;
 mod page;
 mod rejects;
 mod row;
 mod tally;
 mod walk;
 
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use batchcast::input::{Fields, Parser, Reader};
@@ -17,12 +17,11 @@ use batchcast::journal::{BatchState, Journal, State, Status};
 use batchcast::send::Failure;
 use batchcast::status::{BatchStatus, Readback, View, meaning};
 use indicatif::HumanCount;
-use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
 use self::joined::Joined;
+use self::out::Out;
 use self::rejects::RejectsOf;
-use self::row::Rows;
 use self::tally::Tally;
 use self::walk::Answer;
 use crate::args::ReportArgs;
@@ -175,109 +174,6 @@ async fn all(readback: &Readback<'_>, batch: &BatchStatus) -> Result<Joined, Fai
     }
     joined.sort();
     Ok(joined)
-}
-
-/// Where the report goes to. Files take their place only when they are whole.
-struct Out {
-    rows: Option<Rows<Box<dyn Write>>>,
-    file: Option<(NamedTempFile, PathBuf)>,
-    page: Option<NamedTempFile>,
-}
-
-impl Out {
-    fn resolve(args: &ReportArgs, list: Option<&std::fs::Metadata>) -> Result<Self> {
-        let is_stdout = |path: &Path| path.as_os_str() == "-";
-        for (flag, path) in [("--out", &args.out), ("--html", &args.html)] {
-            let Some(path) = path.as_deref().filter(|path| !is_stdout(path)) else {
-                continue;
-            };
-            if let (Some(list), Ok(there)) = (list, path.metadata())
-                && crate::records::same_file(list, &there)
-            {
-                return Err(Usage::error(format!(
-                    "{flag}: {} is the list itself",
-                    path.display()
-                )));
-            }
-            if path.is_dir() {
-                let path = path.display();
-                return Err(Usage::error(format!("{flag}: {path} is a directory")));
-            }
-        }
-        if args.html.as_deref().is_some_and(is_stdout) {
-            return Err(Usage::error("--html takes the path of a file"));
-        }
-        let page = args.html.as_deref();
-        let page = page
-            .map(|path| beside(path).context("--html"))
-            .transpose()?;
-        let file = match &args.out {
-            Some(path) if !is_stdout(path) => Some((beside(path).context("--out")?, path.clone())),
-            _ => None,
-        };
-        let to: Option<Box<dyn Write>> = match &file {
-            Some((file, _)) => Some(Box::new(BufWriter::new(file.reopen()?))),
-            None if args.out.is_some() || args.html.is_none() => {
-                Some(Box::new(BufWriter::new(io::stdout())))
-            }
-            None => None,
-        };
-        let rows = to.map(|to| Rows::new(args.format, to)).transpose()?;
-        Ok(Self { rows, file, page })
-    }
-
-    fn row(&mut self, row: &row::Row<'_>) -> Result<()> {
-        if let Some(rows) = &mut self.rows {
-            let written = rows.write(row);
-            self.written(written)?;
-        }
-        Ok(())
-    }
-
-    /// That nobody reads standard output any more is no error: the page is still made.
-    fn written(&mut self, written: io::Result<()>) -> Result<()> {
-        match written {
-            Err(error) if self.file.is_none() && error.kind() == io::ErrorKind::BrokenPipe => {
-                self.rows = None;
-                Ok(())
-            }
-            written => written.context("cannot write the rows"),
-        }
-    }
-
-    fn page(&mut self, path: &Path, page: &str) -> Result<()> {
-        let context = || format!("--html: cannot write {}", path.display());
-        let Some(mut file) = self.page.take() else {
-            return Ok(());
-        };
-        file.write_all(page.as_bytes()).with_context(context)?;
-        file.persist(path).with_context(context)?;
-        Ok(())
-    }
-
-    /// Whether the rows went to standard output.
-    fn finish(mut self) -> Result<bool> {
-        let is_stdout = self.rows.is_some() && self.file.is_none();
-        if let Some(rows) = &mut self.rows {
-            let flushed = rows.flush();
-            self.written(flushed)?;
-        }
-        drop(self.rows.take());
-        if let Some((file, path)) = self.file.take() {
-            let context = || format!("--out: cannot write {}", path.display());
-            file.persist(&path).with_context(context)?;
-        }
-        Ok(is_stdout)
-    }
-}
-
-/// A new file where this one is to be, readable by its owner alone.
-fn beside(path: &Path) -> Result<NamedTempFile> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    NamedTempFile::new_in(directory).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn summary(tally: &Tally, args: &ReportArgs, rows_on_stdout: bool) -> Vec<String> {

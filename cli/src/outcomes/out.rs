@@ -1,0 +1,130 @@
+//! Where a report goes to.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use tempfile::NamedTempFile;
+
+use super::row::{Row, Rows};
+use crate::args::ReportArgs;
+use crate::fail::Usage;
+use crate::records::same_file;
+
+/// Files take their place only when they are whole.
+pub(crate) struct Out {
+    rows: Option<Rows<Box<dyn Write>>>,
+    file: Option<(NamedTempFile, PathBuf)>,
+    page: Option<NamedTempFile>,
+}
+
+impl Out {
+    /// Looks where it can go, before anything is asked.
+    ///
+    /// # Errors
+    /// If it cannot go there.
+    pub(crate) fn resolve(args: &ReportArgs, list: Option<&std::fs::Metadata>) -> Result<Self> {
+        let is_stdout = |path: &Path| path.as_os_str() == "-";
+        for (flag, path) in [("--out", &args.out), ("--html", &args.html)] {
+            let Some(path) = path.as_deref().filter(|path| !is_stdout(path)) else {
+                continue;
+            };
+            if let (Some(list), Ok(there)) = (list, path.metadata())
+                && same_file(list, &there)
+            {
+                return Err(Usage::error(format!(
+                    "{flag}: {} is the list itself",
+                    path.display()
+                )));
+            }
+            if path.is_dir() {
+                let path = path.display();
+                return Err(Usage::error(format!("{flag}: {path} is a directory")));
+            }
+        }
+        if args.html.as_deref().is_some_and(is_stdout) {
+            return Err(Usage::error("--html takes the path of a file"));
+        }
+        let page = args.html.as_deref();
+        let page = page
+            .map(|path| beside(path).context("--html"))
+            .transpose()?;
+        let file = match &args.out {
+            Some(path) if !is_stdout(path) => Some((beside(path).context("--out")?, path.clone())),
+            _ => None,
+        };
+        let to: Option<Box<dyn Write>> = match &file {
+            Some((file, _)) => Some(Box::new(BufWriter::new(file.reopen()?))),
+            None if args.out.is_some() || args.html.is_none() => {
+                Some(Box::new(BufWriter::new(io::stdout())))
+            }
+            None => None,
+        };
+        let rows = to.map(|to| Rows::new(args.format, to)).transpose()?;
+        Ok(Self { rows, file, page })
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn row(&mut self, row: &Row<'_>) -> Result<()> {
+        if let Some(rows) = &mut self.rows {
+            let written = rows.write(row);
+            self.written(written)?;
+        }
+        Ok(())
+    }
+
+    /// That nobody reads standard output any more is no error: the page is still made.
+    fn written(&mut self, written: io::Result<()>) -> Result<()> {
+        match written {
+            Err(error) if self.file.is_none() && error.kind() == io::ErrorKind::BrokenPipe => {
+                self.rows = None;
+                Ok(())
+            }
+            written => written.context("cannot write the rows"),
+        }
+    }
+
+    /// Writes the page, and puts it where it belongs.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn page(&mut self, path: &Path, page: &str) -> Result<()> {
+        let context = || format!("--html: cannot write {}", path.display());
+        let Some(mut file) = self.page.take() else {
+            return Ok(());
+        };
+        file.write_all(page.as_bytes()).with_context(context)?;
+        file.persist(path).with_context(context)?;
+        Ok(())
+    }
+
+    /// Puts the rows where they belong. Whether that was standard output.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(crate) fn finish(mut self) -> Result<bool> {
+        let is_stdout = self.rows.is_some() && self.file.is_none();
+        if let Some(rows) = &mut self.rows {
+            let flushed = rows.flush();
+            self.written(flushed)?;
+        }
+        drop(self.rows.take());
+        if let Some((file, path)) = self.file.take() {
+            let context = || format!("--out: cannot write {}", path.display());
+            file.persist(&path).with_context(context)?;
+        }
+        Ok(is_stdout)
+    }
+}
+
+/// A new file where this one is to be, readable by its owner alone.
+fn beside(path: &Path) -> Result<NamedTempFile> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    NamedTempFile::new_in(directory).with_context(|| format!("cannot write {}", path.display()))
+}
