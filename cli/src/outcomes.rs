@@ -32,6 +32,7 @@ use crate::progress::{amount, count};
 use crate::readback::{self, Server};
 use crate::recipe::Recipe;
 use crate::signals::Stop;
+use crate::since::Since;
 use crate::{clean, terminal};
 
 /// Runs the command.
@@ -43,7 +44,11 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
     let recipe = Recipe::of_journal(&state.header)?;
     let source = list(args.file.as_deref(), &recipe)?;
     let server = Server::of(&args.server, Some(&state))?;
-    let out = Out::resolve(args, source.metadata.as_ref())?;
+    let mut others = vec![("the journal", args.journal.clone())];
+    let since = Since::of_journal(&args.journal, &state);
+    let opt_outs = since.files();
+    others.extend(opt_outs.map(|path| ("a list of the opt-outs of the run", path)));
+    let out = Out::resolve(args, source.metadata.as_ref(), &others)?;
     let runtime = readback::runtime()?;
     let ended = report(args, &state, &recipe, source, server, out, &runtime);
     runtime.shutdown_background();

@@ -71,6 +71,12 @@ impl Since {
         first_list_of(&self.journal)
     }
 
+    /// Where the lists of opt-outs are, and where the next one would be.
+    pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let later = (1..=self.lists + 1).map(|list| list_of(&self.journal, list));
+        [self.first_list()].into_iter().chain(later)
+    }
+
     /// The lists that are kept, in their order.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Where a report goes to.
 
+use std::fs::Metadata;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -19,28 +20,44 @@ pub(crate) struct Out {
 }
 
 impl Out {
-    /// Looks where it can go, before anything is asked.
+    /// Looks where it can go, before anything is asked. It must go neither to the list nor to any of the `others` that it is
+    /// made of, each with what it is.
     ///
     /// # Errors
     /// If it cannot go there.
-    pub(crate) fn resolve(args: &ReportArgs, list: Option<&std::fs::Metadata>) -> Result<Self> {
+    pub(crate) fn resolve(
+        args: &ReportArgs,
+        list: Option<&Metadata>,
+        others: &[(&str, PathBuf)],
+    ) -> Result<Self> {
         let is_stdout = |path: &Path| path.as_os_str() == "-";
         for (flag, path) in [("--out", &args.out), ("--html", &args.html)] {
             let Some(path) = path.as_deref().filter(|path| !is_stdout(path)) else {
                 continue;
             };
+            let refused = |what: &str| {
+                let path = path.display();
+                Err(Usage::error(format!("{flag}: {path} is {what}")))
+            };
             if let (Some(list), Ok(there)) = (list, path.metadata())
                 && same_file(list, &there)
             {
-                return Err(Usage::error(format!(
-                    "{flag}: {} is the list itself",
-                    path.display()
-                )));
+                return refused("the list itself");
+            }
+            if let Some((what, _)) = others.iter().find(|(_, other)| is_same(path, other)) {
+                return refused(what);
             }
             if path.is_dir() {
-                let path = path.display();
-                return Err(Usage::error(format!("{flag}: {path} is a directory")));
+                return refused("a directory");
             }
+        }
+        if let (Some(out), Some(html)) = (&args.out, &args.html)
+            && is_same(out, html)
+        {
+            let out = out.display();
+            return Err(Usage::error(format!(
+                "--out and --html: {out} is the same file for both, and they need one each"
+            )));
         }
         if args.html.as_deref().is_some_and(is_stdout) {
             return Err(Usage::error("--html takes the path of a file"));
@@ -120,11 +137,34 @@ impl Out {
     }
 }
 
-/// A new file where this one is to be, readable by its owner alone.
-fn beside(path: &Path) -> Result<NamedTempFile> {
+/// Whether both are one file, by whatever name; or would be, if it is not there yet.
+fn is_same(one: &Path, other: &Path) -> bool {
+    if let (Ok(one), Ok(other)) = (one.metadata(), other.metadata())
+        && same_file(&one, &other)
+    {
+        return true;
+    }
+    matches!((place(one), place(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// Where a path leads to, whether or not there is something.
+fn place(path: &Path) -> Option<PathBuf> {
+    let directory = directory(path).canonicalize().ok();
+    path.canonicalize()
+        .ok()
+        .or_else(|| Some(directory?.join(path.file_name()?)))
+}
+
+/// The directory that a path is in.
+fn directory(path: &Path) -> &Path {
     let directory = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    NamedTempFile::new_in(directory).with_context(|| format!("cannot write {}", path.display()))
+    directory.unwrap_or(Path::new("."))
+}
+
+/// A new file where this one is to be, readable by its owner alone.
+fn beside(path: &Path) -> Result<NamedTempFile> {
+    NamedTempFile::new_in(directory(path))
+        .with_context(|| format!("cannot write {}", path.display()))
 }

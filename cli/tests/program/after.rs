@@ -12,14 +12,20 @@ use crate::api::Api;
 use crate::support::{Files, Run, TOKEN, batchcast, lines_of_json, number, numbers, read};
 
 /// A command that reads back from this API.
-fn ask(api: &Api, arguments: &str) -> Run {
+pub(crate) fn ask(api: &Api, arguments: &str) -> Run {
     batchcast(arguments)
         .env("RC_SERVER_URL", api.sandbox.base_url())
         .env("RC_ACCESS_TOKEN", TOKEN)
 }
 
 /// A list in a file, and its journal.
-fn sent(api: &Api, files: &Files, list: &str, flags: &str, code: i32) -> (PathBuf, PathBuf) {
+pub(crate) fn sent(
+    api: &Api,
+    files: &Files,
+    list: &str,
+    flags: &str,
+    code: i32,
+) -> (PathBuf, PathBuf) {
     let path = files.write("list.txt", list);
     let run = api.send(flags).arg(&path).private(list);
     run.run().code(code).discreet();
@@ -27,13 +33,13 @@ fn sent(api: &Api, files: &Files, list: &str, flags: &str, code: i32) -> (PathBu
 }
 
 /// The rows of a report, by record.
-fn rows(text: &str) -> Vec<HashMap<String, String>> {
+pub(crate) fn rows(text: &str) -> Vec<HashMap<String, String>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows: Result<Vec<_>, _> = reader.deserialize().collect();
     rows.unwrap()
 }
 
-fn column<'r>(rows: &'r [HashMap<String, String>], name: &str) -> Vec<&'r str> {
+pub(crate) fn column<'r>(rows: &'r [HashMap<String, String>], name: &str) -> Vec<&'r str> {
     rows.iter().map(|row| row[name].as_str()).collect()
 }
 

@@ -14,6 +14,7 @@ mod plan;
 mod pty;
 mod region;
 mod rejects;
+mod report;
 mod sandbox;
 mod screen;
 mod send;
