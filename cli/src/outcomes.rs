@@ -4,6 +4,7 @@ mod chart;
 mod joined;
 mod out;
 mod page;
+mod paused;
 mod rejects;
 mod row;
 mod tally;
@@ -21,6 +22,7 @@ use tokio::runtime::Runtime;
 
 use self::joined::Joined;
 use self::out::Out;
+use self::paused::Stoppable;
 use self::rejects::RejectsOf;
 use self::tally::Tally;
 use self::walk::Answer;
@@ -116,13 +118,18 @@ fn report(
         fields = fields.region(region);
     }
     let parser = Parser::new(recipe.format, &fields);
-    let mut reader = Reader::new(source.into_reader()?, parser);
+    let list = Stoppable::new(source, stop.clone(), runtime.handle().clone());
+    let mut reader = Reader::new(list.context("cannot read the list")?, parser);
     let counted = &mut tally;
     let left = walk::walk(&mut reader, &held, ask, |row| {
         counted.add(row)?;
         out.row(row)
-    })?;
-    tally.left = left;
+    });
+    // Whatever came of it: nobody waits for it any more, and no file takes the place of one that was there.
+    if stop.is_asked() {
+        return Err(Ended::Interrupted.into());
+    }
+    tally.left = left?;
 
     let exit = tally.exit();
     if let Some(path) = &args.html {

@@ -31,6 +31,11 @@ impl Stop {
         Ok(Self(stop))
     }
 
+    /// Whether there was a signal.
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits for the first signal.
     pub(crate) async fn asked(mut self) {
         if self.0.wait_for(|&asked| asked).await.is_err() {

@@ -1,10 +1,14 @@
 //! Which records a report says what of, and where it goes to.
 
+use std::io::Write as _;
 use std::path::Path;
+use std::time::Instant;
+
+use rustix::process::Signal;
 
 use crate::after::{ask, sent};
 use crate::api::Api;
-use crate::support::{Files, numbers, read};
+use crate::support::{Files, PATIENCE, numbers, read};
 
 #[test]
 fn what_a_report_is_made_of_is_not_overwritten() {
@@ -47,4 +51,32 @@ fn what_a_report_is_made_of_is_not_overwritten() {
     std::os::unix::fs::symlink(&there, &other).unwrap();
     both(&there, &other);
     assert_eq!(read(&there), "before");
+}
+
+#[test]
+fn an_interrupted_report_writes_no_file() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = numbers(4);
+    let (_, journal) = sent(&api, &files, &list, "--max-messages 2", 0);
+    let [out, html] = ["out.csv", "page.html"].map(|name| files.path(name));
+    let names = files.names("");
+    for signal in [Signal::INT, Signal::TERM] {
+        let before = api.stats().requests;
+        let run = ask(&api, "report --out").arg(&out).arg("--html").arg(&html);
+        let mut running = run.arg(&journal).arg("-").private(&list).start();
+        let mut pipe = running.stdin.take().unwrap();
+        // The list pauses behind the third of four records.
+        pipe.write_all(numbers(3).as_bytes()).unwrap();
+        let started = Instant::now();
+        // Each batch, and its messages: then there is nothing to do but to wait for the list.
+        while api.stats().requests - before < 4 {
+            assert!(started.elapsed() < PATIENCE);
+            std::thread::yield_now();
+        }
+        running.signal(signal);
+        running.wait().code(130).err("stopping").discreet();
+        drop(pipe);
+        assert_eq!(files.names(""), names);
+    }
 }
