@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use batchcast::input::{Fields, Parser, Reader};
-use batchcast::journal::{BatchState, Journal, State, Status};
+use batchcast::journal::{BatchState, Status};
 use batchcast::send::Failure;
 use batchcast::status::{BatchStatus, Readback, View, meaning};
 use indicatif::HumanCount;
@@ -31,7 +31,7 @@ use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::input::Source;
 use crate::progress::{amount, count};
-use crate::readback::{self, Server};
+use crate::readback::{self, Seen, Server};
 use crate::recipe::Recipe;
 use crate::signals::Stop;
 use crate::since::Since;
@@ -42,17 +42,18 @@ use crate::{clean, terminal};
 /// # Errors
 /// If the list is not there or not the one that was sent, or a file cannot be written.
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
-    let state = Journal::read(&args.journal)?;
+    let seen = Seen::of(&args.journal)?;
+    let state = &seen.state;
     let recipe = Recipe::of_journal(&state.header)?;
     let source = list(args.file.as_deref(), &recipe)?;
-    let server = Server::of(&args.server, Some(&state))?;
+    let server = Server::of(&args.server, Some(state))?;
     let mut others = vec![("the journal", args.journal.clone())];
-    let since = Since::of_journal(&args.journal, &state);
+    let since = Since::of_journal(&args.journal, state);
     let opt_outs = since.files();
     others.extend(opt_outs.map(|path| ("a list of the opt-outs of the run", path)));
     let out = Out::resolve(args, source.metadata.as_ref(), &others)?;
     let runtime = readback::runtime()?;
-    let ended = report(args, &state, &recipe, source, server, out, &runtime);
+    let ended = report(args, &seen, &recipe, source, server, out, &runtime);
     runtime.shutdown_background();
     ended.or_else(|error| match error.downcast::<Ended>() {
         Ok(Ended::Interrupted) => Ok(Exit::Interrupted),
@@ -72,7 +73,7 @@ enum Ended {
 
 fn report(
     args: &ReportArgs,
-    state: &State,
+    seen: &Seen,
     recipe: &Recipe,
     source: Source,
     server: (crate::config::Target, crate::hooks::Pauses),
@@ -86,7 +87,8 @@ fn report(
     let server = runtime.block_on(Server::connect(server))?;
     let readback = server.readback(|line| terminal::note(&format!("batchcast: {line}")));
     let mut rejects = RejectsOf::new(&args.journal)?;
-    let mut tally = Tally::new(state);
+    let Seen { state, is_at_work } = seen;
+    let mut tally = Tally::new(seen);
     let held = state.held();
     let many = held.len();
     let mut asked = 0;
@@ -121,7 +123,7 @@ fn report(
     let list = Stoppable::new(source, stop.clone(), runtime.handle().clone());
     let mut reader = Reader::new(list.context("cannot read the list")?, parser);
     let counted = &mut tally;
-    let left = walk::walk(&mut reader, &held, ask, |row| {
+    let left = walk::walk(&mut reader, &held, *is_at_work, ask, |row| {
         counted.add(row)?;
         out.row(row)
     });

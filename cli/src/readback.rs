@@ -1,9 +1,10 @@
-//! What `status` and `report` have in common: the server that is asked, and how a failure to ask ends.
+//! What `status` and `report` have in common: what the journal says, the server that is asked, and how a failure to ask ends.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use batchcast::journal::State;
+use batchcast::journal::{Journal, JournalError, State, Status};
 use batchcast::send::{Client, Failure, Retry, WaitingFor};
 use batchcast::status::Readback;
 
@@ -17,6 +18,36 @@ use crate::{hint, resume, send, terminal};
 
 /// Waits that are over sooner are not worth a line.
 const SHORT: Duration = Duration::from_secs(1);
+
+/// What a journal says now.
+pub(crate) struct Seen {
+    pub(crate) state: State,
+    /// A process is at it: what is committed has an answer to come. Otherwise it is in doubt.
+    pub(crate) is_at_work: bool,
+}
+
+impl Seen {
+    /// Reads a journal.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn of(journal: &Path) -> Result<Self, JournalError> {
+        let state = Journal::read(journal)?;
+        let is_committed = state
+            .batches
+            .iter()
+            .any(|batch| batch.status == Status::Committed);
+        if !is_committed || Journal::is_locked(journal)? {
+            let is_at_work = is_committed;
+            return Ok(Self { state, is_at_work });
+        }
+        // The process may have ended in between: what it has written by now is all that it will.
+        Ok(Self {
+            state: Journal::read(journal)?,
+            is_at_work: false,
+        })
+    }
+}
 
 /// The server that is asked.
 pub(crate) struct Server {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use batchcast::journal::{Journal, State};
+use batchcast::journal::State;
 use batchcast::send::Failure;
 use batchcast::status::{BatchPhase, Readback};
 
@@ -16,7 +16,7 @@ use self::show::Screen;
 use crate::args::StatusArgs;
 use crate::exit::Exit;
 use crate::fail::Usage;
-use crate::readback::{self, Server};
+use crate::readback::{self, Seen, Server};
 use crate::signals::Stop;
 
 /// Runs the command.
@@ -25,8 +25,8 @@ use crate::signals::Stop;
 /// What was found before anything was asked.
 pub(crate) fn run(args: StatusArgs) -> Result<Exit> {
     let of = Of::resolve(args.of)?;
-    let state = of.state()?;
-    let server = Server::of(&args.server, state.as_ref())?;
+    let seen = of.look()?;
+    let server = Server::of(&args.server, seen.as_ref().map(|seen| &seen.state))?;
     let runtime = readback::runtime()?;
     let ended = runtime.block_on(async {
         let stop = Stop::listen(|| {}).context("cannot listen for signals")?;
@@ -79,9 +79,9 @@ impl Of {
     }
 
     /// What the journal says now, if it is one.
-    fn state(&self) -> Result<Option<State>> {
+    fn look(&self) -> Result<Option<Seen>> {
         Ok(match self {
-            Self::Journal(path) => Some(Journal::read(path)?),
+            Self::Journal(path) => Some(Seen::of(path)?),
             Self::Batch(_) => None,
         })
     }
@@ -110,10 +110,14 @@ impl Watch<'_> {
     async fn until_it_ends(mut self, interval: Option<std::time::Duration>) -> Looked {
         loop {
             // A send may be at it: there may be more batches than before.
-            let state = self.of.state()?;
-            let mut rows = match (&state, self.of) {
+            let seen = self.of.look()?;
+            let mut rows = match (&seen, self.of) {
                 (_, Of::Batch(id)) => vec![Row::of_id(id)],
-                (Some(state), _) => state.batches.iter().map(Row::of_journal).collect(),
+                (Some(seen), _) => {
+                    let batches = seen.state.batches.iter();
+                    let row = |batch| Row::of_journal(batch, seen.is_at_work);
+                    batches.map(row).collect()
+                }
                 (None, _) => Vec::new(),
             };
             if let Err(failure) = self.ask(&mut rows).await {
@@ -125,7 +129,7 @@ impl Watch<'_> {
                 Some(interval) if waits => tokio::time::sleep(interval).await,
                 _ => {
                     self.screen.path(self.of.path());
-                    return Ok(Ok((rows, state)));
+                    return Ok(Ok((rows, seen.map(|seen| seen.state))));
                 }
             }
         }

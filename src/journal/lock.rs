@@ -3,10 +3,18 @@
 #[cfg(unix)]
 use std::fs;
 use std::fs::{File, TryLockError};
+use std::io;
 use std::ops::Deref;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use super::error::JournalError;
+
+/// How often it is tried to lock a file, and what is waited for in between: somebody may just [look](is_locked) whether it
+/// is locked.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A file with its lock. The lock ends with it, or with the process.
 #[derive(Debug)]
@@ -14,6 +22,17 @@ pub(super) struct Locked(File);
 
 impl Locked {
     pub(super) fn new(file: File, path: &Path) -> Result<Self, JournalError> {
+        Self::with_pauses(file, path, || thread::sleep(PAUSE))
+    }
+
+    fn with_pauses(file: File, path: &Path, pause: impl Fn()) -> Result<Self, JournalError> {
+        for _ in 1..TRIES {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => pause(),
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::Error(_)) => break,
+            }
+        }
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(JournalError::Locked {
@@ -63,8 +82,23 @@ impl Drop for Locked {
     }
 }
 
+/// Whether a file is locked. Those who look do not keep each other from it, and hardly keep the file from anybody who wants
+/// to lock it.
+pub(super) fn is_locked(file: &File) -> io::Result<bool> {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            file.unlock()?;
+            Ok(false)
+        }
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[cfg(unix)]
@@ -93,5 +127,26 @@ mod tests {
         drop(locked);
         open().unwrap();
         drop(copy);
+    }
+    #[test]
+    fn one_who_looks_is_waited_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path();
+        let open = || File::open(path).unwrap();
+        let [looks, other] = [open(), open()];
+        looks.try_lock_shared().unwrap();
+        assert!(!is_locked(&other).unwrap());
+        let tries = Cell::new(0);
+        let locked = Locked::with_pauses(open(), path, || {
+            tries.set(tries.get() + 1);
+            if tries.get() == TRIES / 2 {
+                looks.unlock().unwrap();
+            }
+        });
+        let locked = locked.unwrap();
+        assert_eq!(tries.get(), TRIES / 2);
+        assert!(is_locked(&other).unwrap());
+        drop(locked);
+        assert!(!is_locked(&other).unwrap());
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::entry::{Entry, Header, Opening};
 use super::error::JournalError;
-use super::lock::Locked;
+use super::lock::{self, Locked};
 use super::replay::{End, Replay};
 use super::rules::Rules;
 use super::state::State;
@@ -95,6 +95,16 @@ impl Journal {
         let file = open_to_read(path)?;
         let (mut replay, header) = Replay::new(path, BufReader::new(file))?;
         replay.sum(header)
+    }
+
+    /// Whether a process has a journal open for appending. It may have been that a moment ago: what is found out about the
+    /// journal by it has to be looked at again.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`], and [`JournalError::NotAJournal`].
+    pub fn is_locked(path: &Path) -> Result<bool, JournalError> {
+        let file = open_to_read(path)?;
+        lock::is_locked(&file).map_err(JournalError::io(path, "lock"))
     }
 
     /// Writes an entry, with the time. It is not on disk before [`sync`](Self::sync).

@@ -26,9 +26,9 @@ finished, or a failure that passes; 5 a batch is in doubt; 130 interrupted.";
 pub(super) const REPORT_EXAMPLES: &str = "\
 A row for each record of the list, in its order: record, line, to, batch, batchId, messageId, status,
 errorCode, description, segments, cost. The status is the API's (Queued, Sent, Delivered, SendingFailed,
-DeliveryFailed), or Rejected, Invalid, NotSent, InDoubt, Skipped; NotListed is one of an accepted batch for
-which the API lists no message, such as a reject whose answer was lost, or a record that was passed over when
-the list was sent.
+DeliveryFailed), or Rejected, Invalid, NotSent, Committed (the answer to its batch is waited for), InDoubt,
+Skipped; NotListed is one of an accepted batch for which the API lists no message, such as a reject whose
+answer was lost, or a record that was passed over when the list was sent.
 
 The journal has no numbers, so the list is read again; a message is found by its number within its batch.
 Memory is that of the largest batch: 40 bytes a message, and 32 a rejected one.

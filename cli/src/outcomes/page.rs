@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{self, Part, share, time};
-use super::row::{IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, REJECTED, SKIPPED};
+use super::row::{COMMITTED, IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, REJECTED, SKIPPED};
 use super::tally::Tally;
 use crate::clean;
 use crate::progress::{amount, batches};
@@ -20,7 +20,7 @@ const MOST_BATCHES: usize = 500;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The statuses, in the order of the chart: the status, its name in the style, and what it means.
-const STATUSES: [(&str, &str, &str); 11] = [
+const STATUSES: [(&str, &str, &str); 12] = [
     ("Delivered", "delivered", "The carrier has delivered it"),
     ("Sent", "sent", "The carrier has it, and has not said more"),
     ("Queued", "queued", "It is on its way"),
@@ -33,6 +33,7 @@ const STATUSES: [(&str, &str, &str); 11] = [
     (REJECTED, "rejected", "The server did not take it"),
     (INVALID, "invalid", "The record cannot be sent"),
     (NOT_SENT, "unsent", "The run has not come to it"),
+    (COMMITTED, "queued", "The answer to its batch is waited for"),
     (
         IN_DOUBT,
         "doubt",

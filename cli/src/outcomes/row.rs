@@ -30,6 +30,8 @@ pub(crate) const REJECTED: &str = "Rejected";
 pub(crate) const INVALID: &str = "Invalid";
 /// Nobody was sent anything for it.
 pub(crate) const NOT_SENT: &str = "NotSent";
+/// The answer to its batch is waited for.
+pub(crate) const COMMITTED: &str = "Committed";
 /// Its batch is in doubt.
 pub(crate) const IN_DOUBT: &str = "InDoubt";
 /// Its batch was in doubt, and was left so.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use batchcast::journal::{State, Status};
+use batchcast::journal::Status;
 use jiff::Timestamp;
 
 use super::row::{IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, REJECTED, Row, SKIPPED};
 use crate::exit::Exit;
+use crate::readback::Seen;
 
 /// Codes and statuses come from a server. No more of them than this are told apart.
 const MOST_WORDS: usize = 100;
@@ -61,11 +62,11 @@ pub(crate) struct BatchTally {
 
 impl Tally {
     /// With the batches of a run that were sent or may have been, by record.
-    pub(crate) fn new(state: &State) -> Self {
+    pub(crate) fn new(Seen { state, is_at_work }: &Seen) -> Self {
         let batches = state.held().into_iter().map(|held| {
             let (word, id) = match &held.status {
                 Status::Accepted { id, .. } => ("accepted", Some(id.clone())),
-                Status::Committed => ("committed", None),
+                Status::Committed if *is_at_work => ("committed", None),
                 Status::Skipped => ("skipped", None),
                 _ => ("in doubt", None),
             };

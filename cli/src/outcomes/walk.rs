@@ -10,7 +10,7 @@ use batchcast::{ErrorKind, Message, Position};
 
 use super::joined::Joined;
 use super::rejects::Rejects;
-use super::row::{IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, REJECTED, Row, SKIPPED};
+use super::row::{COMMITTED, IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, REJECTED, Row, SKIPPED};
 
 /// What is known of an accepted batch.
 #[derive(Debug, Default)]
@@ -25,11 +25,14 @@ struct Within<'b> {
     batch: &'b BatchState,
     /// Only of one that was accepted.
     answer: Option<Answer>,
+    /// What its messages are if it was not.
+    status: &'static str,
 }
 
 /// Says of each record of a list what became of it, in the order of the list: a row for each.
 ///
-/// `held` are the batches that were sent or may have been, by record. `ask` is asked about each accepted one as the walk
+/// `held` are the batches that were sent or may have been, by record; those that are committed, and no more, have an answer to
+/// come if a process `is_at_work`. `ask` is asked about each accepted one as the walk
 /// comes to it. Returns how many messages the API has of these batches and the list has not.
 ///
 /// # Errors
@@ -37,6 +40,7 @@ struct Within<'b> {
 pub(crate) fn walk<R: Read>(
     list: &mut Reader<R>,
     held: &[&BatchState],
+    is_at_work: bool,
     mut ask: impl FnMut(&BatchState) -> Result<Answer>,
     mut take: impl FnMut(&Row<'_>) -> Result<()>,
 ) -> Result<u64> {
@@ -60,7 +64,7 @@ pub(crate) fn walk<R: Read>(
             within = match begun {
                 Some(batch) => {
                     refuse_other(&batch.batch.first, &position)?;
-                    Some(Within::new(batch, &mut ask)?)
+                    Some(Within::new(batch, is_at_work, &mut ask)?)
                 }
                 None => None,
             };
@@ -107,13 +111,23 @@ fn refuse_other(sent: &Position, now: &Position) -> Result<()> {
 impl<'b> Within<'b> {
     fn new(
         batch: &'b BatchState,
+        is_at_work: bool,
         ask: &mut impl FnMut(&BatchState) -> Result<Answer>,
     ) -> Result<Self> {
         let answer = match batch.status {
             Status::Accepted { .. } => Some(ask(batch)?),
             _ => None,
         };
-        Ok(Self { batch, answer })
+        let status = match batch.status {
+            Status::Committed if is_at_work => COMMITTED,
+            Status::Skipped => SKIPPED,
+            _ => IN_DOUBT,
+        };
+        Ok(Self {
+            batch,
+            answer,
+            status,
+        })
     }
 
     fn left(self) -> u64 {
@@ -125,7 +139,12 @@ impl<'b> Within<'b> {
 fn of_message<'r>(message: &'r Message<'_>, within: &'r mut Option<Within<'_>>) -> Row<'r> {
     let position = message.position;
     let to = Some(message.to.as_str());
-    let Some(Within { batch, answer }) = within else {
+    let Some(Within {
+        batch,
+        answer,
+        status,
+    }) = within
+    else {
         return Row {
             to,
             ..blank(position, NOT_SENT)
@@ -134,16 +153,10 @@ fn of_message<'r>(message: &'r Message<'_>, within: &'r mut Option<Within<'_>>) 
     let row = Row {
         to,
         batch: Some(batch.batch.number),
-        ..blank(position, IN_DOUBT)
+        ..blank(position, status)
     };
     let (id, found, answer) = match (&batch.status, answer) {
         (Status::Accepted { id, found, .. }, Some(answer)) => (id, *found, answer),
-        (Status::Skipped, _) => {
-            return Row {
-                status: SKIPPED,
-                ..row
-            };
-        }
         _ => return row,
     };
     let row = Row {

@@ -35,10 +35,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// A batch of a journal, of which the API was not asked yet.
-    pub(crate) fn of_journal(batch: &BatchState) -> Self {
+    /// A batch of a journal, of which the API was not asked yet. One that is committed, and no more, has an answer to come
+    /// while a process is at work.
+    pub(crate) fn of_journal(batch: &BatchState, is_at_work: bool) -> Self {
         let (state, id, rejected, is_unclear) = match &batch.status {
-            Status::Committed => ("committed", None, 0, false),
+            Status::Committed if is_at_work => ("committed", None, 0, false),
             Status::Accepted {
                 id,
                 rejected,
@@ -47,7 +48,7 @@ impl Row {
             } => ("accepted", Some(id.clone()), *rejected, *found),
             Status::Refused { .. } => ("refused", None, 0, false),
             Status::Withdrawn => ("withdrawn", None, 0, false),
-            Status::InDoubt { .. } => ("in doubt", None, 0, true),
+            Status::Committed | Status::InDoubt { .. } => ("in doubt", None, 0, true),
             Status::Resend => ("to be resent", None, 0, false),
             Status::Skipped => ("skipped", None, 0, true),
         };
@@ -107,6 +108,11 @@ impl Row {
     /// The API should have it, and does not know it.
     pub(crate) fn is_missing(&self) -> bool {
         self.api == Api::Missing
+    }
+
+    /// Its answer is waited for.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.state == Some("committed")
     }
 
     /// It may have been accepted, or may yet be.

@@ -172,6 +172,7 @@ fn exit(rows: &[Row], state: Option<&State>) -> Exit {
 struct Sums {
     completed: u64,
     on_their_way: u64,
+    committed: u64,
     missing: u64,
     in_doubt: u64,
     delivered: u64,
@@ -189,6 +190,7 @@ impl Sums {
         for row in rows {
             sums.completed += u64::from(row.is_completed());
             sums.on_their_way += u64::from(row.is_on_its_way());
+            sums.committed += u64::from(row.is_committed());
             sums.missing += u64::from(row.is_missing());
             sums.in_doubt += u64::from(row.is_in_doubt());
             sums.rejected += row.rejected();
@@ -216,6 +218,7 @@ fn summary(rows: &[Row], state: Option<&State>, journal: Option<&Path>) -> Vec<S
     let mut told = format!("Completed: {}", batches(sums.completed));
     for (number, what) in [
         (sums.on_their_way, "on the way"),
+        (sums.committed, "without an answer yet"),
         (sums.in_doubt, "in doubt"),
         (sums.missing, "not known to the server"),
     ] {

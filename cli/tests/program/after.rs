@@ -562,3 +562,60 @@ fn a_compressed_list_of_a_region_is_read_again_as_it_was() {
         ["Delivered", "Invalid", "Delivered"]
     );
 }
+
+#[test]
+fn a_batch_that_was_committed_by_a_process_that_is_gone_is_in_doubt() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(3));
+    let run = api.send("--max-messages 2").arg(&list);
+    let run = run.env("BATCHCAST_TEST_KILL_AT", "committed:1");
+    assert_eq!(run.run().status.code(), None);
+    let journal = files.path("list.txt.batchcast");
+    let ran = ask(&api, "status").arg(&journal).run().code(5);
+    ran.out("in doubt")
+        .out("Completed: 0 batches, 1 in doubt\n");
+    let lines = ask(&api, "status --json").arg(&journal).run().code(5);
+    let lines = lines.json();
+    assert_eq!(
+        json!([lines[0]["state"], lines[1]["outcome"], lines[1]["inDoubt"]]),
+        json!(["in doubt", "inDoubt", 1])
+    );
+    let ran = ask(&api, "report").arg(&journal).run().code(5);
+    assert_eq!(
+        column(&rows(&ran.stdout), "status"),
+        ["InDoubt", "InDoubt", "NotSent"]
+    );
+}
+
+#[test]
+fn a_batch_whose_answer_is_waited_for_is_on_its_way() {
+    use crate::server::{Seen, Server, Then};
+    let server = Server::start(move |_, seen| match seen {
+        Seen::Head => Then::Read,
+        _ => Then::Hang,
+    });
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(3));
+    let at = |run: Run| {
+        run.env("RC_SERVER_URL", server.url())
+            .env("RC_ACCESS_TOKEN", TOKEN)
+    };
+    let run = at(batchcast("send --max-messages 2").envelope()).arg(&list);
+    let run = run.env("BATCHCAST_TEST_PAUSES", "answer=1h");
+    let sending = run.start();
+    assert_eq!(server.sees(), Seen::Head);
+    assert!(matches!(server.sees(), Seen::Body(_)));
+    let journal = files.path("list.txt.batchcast");
+    let ran = at(batchcast("status")).arg(&journal).run().code(4);
+    ran.out("committed")
+        .out("Completed: 0 batches, 1 without an answer yet\n");
+    let ran = at(batchcast("report")).arg(&journal).run().code(4);
+    assert_eq!(
+        column(&rows(&ran.stdout), "status"),
+        ["Committed", "Committed", "NotSent"]
+    );
+    drop(sending);
+    let ran = at(batchcast("status")).arg(&journal).run().code(5);
+    ran.out("1 in doubt");
+}

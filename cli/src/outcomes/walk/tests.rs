@@ -264,7 +264,7 @@ fn told(world: &mut World) -> Result<Told> {
         let rejects = rejects.batch(batch)?;
         Ok(Answer { joined, rejects })
     };
-    let left = walk(&mut reader, &held, ask, |row| {
+    let left = walk(&mut reader, &held, false, ask, |row| {
         rows.push((
             row.record,
             row.line,
