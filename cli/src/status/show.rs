@@ -180,6 +180,9 @@ struct Sums {
     queued: u64,
     failed: u64,
     rejected: u64,
+    /// Those of batches that are completed.
+    #[serde(skip)]
+    rejected_of_completed: u64,
     cost: f64,
     error_codes: BTreeMap<String, u64>,
 }
@@ -194,6 +197,9 @@ impl Sums {
             sums.missing += u64::from(row.is_missing());
             sums.in_doubt += u64::from(row.is_in_doubt());
             sums.rejected += row.rejected();
+            if row.is_completed() {
+                sums.rejected_of_completed += row.rejected();
+            }
             sums.cost += row.cost().unwrap_or(0.0);
             let Some(counts) = row.statuses() else {
                 continue;
@@ -234,9 +240,13 @@ fn summary(rows: &[Row], state: Option<&State>, journal: Option<&Path>) -> Vec<S
             HumanCount(sums.sent),
             HumanCount(sums.queued),
             HumanCount(sums.failed),
-            HumanCount(sums.rejected),
+            HumanCount(sums.rejected_of_completed),
             crate::progress::amount(sums.cost),
         ));
+    }
+    let others = sums.rejected - sums.rejected_of_completed;
+    if others > 0 {
+        lines.push(format!("Rejected of the others: {}", HumanCount(others)));
     }
     for (code, number) in &sums.error_codes {
         let meaning = meaning(code).unwrap_or("a code that the API's guide does not name");

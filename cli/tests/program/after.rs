@@ -619,3 +619,26 @@ fn a_batch_whose_answer_is_waited_for_is_on_its_way() {
     let ran = at(batchcast("status")).arg(&journal).run().code(5);
     ran.out("1 in doubt");
 }
+
+#[test]
+fn rejects_of_batches_on_the_way_are_told_apart() {
+    let api = Api::start(|sandbox| sandbox.looks(3));
+    let files = Files::new();
+    let list = numbers(2) + &number(2) + "\n+12125550199\n";
+    let (_, journal) = sent(&api, &files, &list, "--max-messages 2", 3);
+    // The first batch is looked at before the second.
+    let lines = ask(&api, "status --json").arg(&journal).run().code(4);
+    let id = lines.json()[0]["id"].as_str().unwrap().to_owned();
+    ask(&api, "status").arg(&id).run().code(4);
+    ask(&api, "status")
+        .arg(&journal)
+        .run()
+        .code(4)
+        .out("Completed: 1 batch, 1 on the way\n")
+        .out("Messages of these: 2 delivered, 0 sent, 0 queued, 0 failed; 0 rejected; cost")
+        .out("Rejected of the others: 1\n");
+    let lines = ask(&api, "status --json").arg(&journal).run().code(3);
+    assert_eq!(lines.json()[2]["rejected"], 1);
+    let ran = ask(&api, "status").arg(&journal).run().code(3);
+    ran.out("Messages of these: 3 delivered, 0 sent, 0 queued, 0 failed; 1 rejected; cost");
+}
