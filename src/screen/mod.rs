@@ -214,7 +214,7 @@ impl Screen {
     /// [suppressed since](Self::suppress_since), and is to be taken back: so it was when the part of the list behind it was
     /// sent, and a recipient of whom there was only such a record is not one that was there before.
     #[inline(always)]
-    pub(crate) fn admit_if(
+    pub fn admit_if(
         &mut self,
         message: &Message<'_>,
         can_be_sent: impl FnOnce() -> bool,

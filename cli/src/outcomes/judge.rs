@@ -1,0 +1,235 @@
+//! What the send made of each record of its list: a message, or nothing, and why. It is told from what was sent with, as
+//! far as that is known; of what is not known it says so.
+
+use std::borrow::Cow;
+
+use batchcast::encode::{Limits, Splitter};
+use batchcast::input::Invalid;
+use batchcast::screen::{Reason, Screen, Verdict as Screened};
+use batchcast::{Envelope, Error, ErrorKind, Message, RecordError};
+
+use super::row::{INVALID, PASSED_OVER, UNCLEAR};
+
+/// What is said of those behind the end of the part that was to be sent.
+const BEHIND: &str = "It is behind the --limit";
+
+/// What was made of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Verdict {
+    /// A message, if the run has come to it.
+    Message,
+    /// The same, or nothing: it is not known.
+    Unsure,
+    /// Nothing: its status, and why.
+    Aside(&'static str, Cow<'static, str>),
+}
+
+/// What is known of how a list was sent.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// What all messages share, or has the same effect.
+    pub(crate) envelope: Envelope,
+    pub(crate) limits: Limits,
+    /// Whether a record without a text has one.
+    pub(crate) has_default_text: Option<bool>,
+    /// Whether that is taken on trust.
+    pub(crate) is_assumed: bool,
+    /// Whether it is known of each text that it can be sent.
+    pub(crate) has_texts: bool,
+    /// Whether it is known who was suppressed.
+    pub(crate) has_numbers: bool,
+    /// Who was passed over. Only if the texts are known by who else is in the list, too.
+    pub(crate) screen: Screen,
+    /// Whether each number was sent one message.
+    pub(crate) is_unique: bool,
+    /// The record that the list ended with, if that is known.
+    pub(crate) end: Option<u64>,
+    /// Whether the run is finished: it will not come to any record any more.
+    pub(crate) is_finished: bool,
+}
+
+/// Judges the records of a list, in its order.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    known: Known,
+    /// What it takes can be sent.
+    probe: Splitter,
+    /// That there is a default text was found out on the way.
+    has_learned: bool,
+    /// As many messages were found as were to be sent.
+    is_done: bool,
+    /// Of so many records it could not be told whether they were sent, or why they were not.
+    pub(crate) unclear: u64,
+    /// So many records could have been sent, and were not, though the run is finished.
+    pub(crate) strays: u64,
+}
+
+impl Judge {
+    /// Before the first record.
+    ///
+    /// # Errors
+    /// If no batch can hold a message.
+    pub(crate) fn new(known: Known) -> Result<Self, Error> {
+        Ok(Self {
+            probe: Splitter::new(&known.envelope, known.limits)?,
+            known,
+            has_learned: false,
+            is_done: false,
+            unclear: 0,
+            strays: 0,
+        })
+    }
+
+    /// What was made of a record that could be read.
+    pub(crate) fn message(&mut self, message: &Message<'_>) -> Verdict {
+        if self.is_behind(message.position.record) {
+            return Verdict::Aside(PASSED_OVER, BEHIND.into());
+        }
+        let known = &mut self.known;
+        // What is not known is not asked of the probe: it would refuse a message that has no text.
+        let is_unknown = message.text.is_none() && known.has_default_text.is_none();
+        let is_probed =
+            known.has_texts && !is_unknown && (message.text.is_some() || !self.has_learned);
+        let probe = &mut self.probe;
+        let can_be_sent = || !is_probed || probe.push(message).is_ok();
+        if let Screened::PassedOver(reason) = known.screen.admit_if(message, can_be_sent) {
+            return Verdict::Aside(PASSED_OVER, why(reason).into());
+        }
+        if is_probed && let Err(error) = self.probe.push(message) {
+            known.screen.take_back(message.to);
+            return Verdict::Aside(INVALID, fault(&error).into());
+        }
+        if is_unknown || !known.has_texts || !known.has_numbers {
+            return Verdict::Unsure;
+        }
+        self.is_done = known.screen.is_done();
+        Verdict::Message
+    }
+
+    /// What is said of one that could not.
+    pub(crate) fn invalid(&self, invalid: &Invalid<'_>) -> Verdict {
+        let record = invalid.error.position().unwrap_or_default().record;
+        if self.is_behind(record) {
+            return Verdict::Aside(PASSED_OVER, BEHIND.into());
+        }
+        if self.known.screen.skips(record) {
+            return Verdict::Aside(PASSED_OVER, why(Reason::Skipped).into());
+        }
+        Verdict::Aside(INVALID, fault(&invalid.error).into())
+    }
+
+    /// A record without a text was sent, or was not, and that is all that was not known of it.
+    pub(crate) const fn learn(&mut self, has_default_text: bool) {
+        if self.is_about_default_text() && self.known.has_default_text.is_none() {
+            self.known.has_default_text = Some(has_default_text);
+            self.has_learned = has_default_text;
+        }
+    }
+
+    /// Whether all that may not be known is whether there is a text for all.
+    pub(crate) const fn is_about_default_text(&self) -> bool {
+        self.known.has_texts && self.known.has_numbers
+    }
+
+    /// What it means if a batch has another number of messages than were found.
+    pub(crate) const fn mismatch(&self) -> &'static str {
+        match self.known.is_assumed {
+            true => {
+                "it is not the list that was sent, or --from and --text are not those of the send"
+            }
+            false => "it is not the list that was sent",
+        }
+    }
+
+    /// What is said of a record that was not sent, and of which it was not known whether it would be.
+    pub(crate) fn unsent(&mut self) -> Verdict {
+        let Known {
+            has_texts,
+            has_numbers,
+            is_unique,
+            ..
+        } = self.known;
+        if self.is_about_default_text() {
+            return Verdict::Aside(INVALID, RecordError::NoText.to_string().into());
+        }
+        self.unclear += 1;
+        let (status, why) = match (has_texts, has_numbers) {
+            (false, true) if !is_unique => (
+                INVALID,
+                "No message could be made of it; why is not known without the text",
+            ),
+            (true, false) => (
+                PASSED_OVER,
+                "It was passed over; why is not known without the suppressed numbers",
+            ),
+            _ => (
+                UNCLEAR,
+                "It was not sent: it is invalid, or it was passed over",
+            ),
+        };
+        Verdict::Aside(status, why.into())
+    }
+
+    /// What is said of a record in the range of a batch, if it cannot be told whether it is in the batch.
+    pub(crate) fn unclear(&mut self) -> Verdict {
+        self.unclear += 1;
+        let why = "Whether it was sent is not known";
+        Verdict::Aside(UNCLEAR, why.into())
+    }
+
+    /// What is said of a record in no batch.
+    pub(crate) fn outside(&mut self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Unsure if self.known.is_finished => self.unsent(),
+            Verdict::Message if self.known.is_finished => {
+                self.strays += 1;
+                let why = "It is in no batch of the run, which is finished";
+                Verdict::Aside(UNCLEAR, why.into())
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn is_behind(&self, record: u64) -> bool {
+        self.is_done || self.known.end.is_some_and(|end| record > end)
+    }
+}
+
+const fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Skipped => "It is among the first records, which were skipped",
+        Reason::Suppressed => "Its number is suppressed",
+        Reason::Duplicate => "Its number was in the list before",
+        _ => "It was passed over",
+    }
+}
+
+/// What is wrong with a record; its position is told beside it.
+fn fault(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::Record { fault, .. } => fault.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Everything is known: all messages have this default text, and nobody was passed over.
+#[cfg(test)]
+pub(crate) fn knowing(text: Option<&str>) -> Known {
+    let from = batchcast::PhoneNumber::parse("+16505550100").unwrap();
+    let mut envelope = Envelope::new(from);
+    if let Some(text) = text {
+        envelope = envelope.with_text(batchcast::Text::new(text.to_owned()).unwrap());
+    }
+    Known {
+        envelope,
+        limits: Limits::default(),
+        has_default_text: Some(text.is_some()),
+        is_assumed: false,
+        has_texts: true,
+        has_numbers: true,
+        screen: Screen::new(),
+        is_unique: false,
+        end: None,
+        is_finished: false,
+    }
+}
