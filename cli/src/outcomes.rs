@@ -2,6 +2,8 @@
 
 mod chart;
 mod joined;
+mod judge;
+mod known;
 mod out;
 mod page;
 mod paused;
@@ -13,7 +15,7 @@ mod walk;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use batchcast::input::{Fields, Parser, Reader};
+use batchcast::input::Reader;
 use batchcast::journal::{BatchState, Status};
 use batchcast::send::Failure;
 use batchcast::status::{BatchStatus, Readback, View, meaning};
@@ -21,6 +23,8 @@ use indicatif::HumanCount;
 use tokio::runtime::Runtime;
 
 use self::joined::Joined;
+use self::judge::Judge;
+use self::known::Sent;
 use self::out::Out;
 use self::paused::Stoppable;
 use self::rejects::RejectsOf;
@@ -51,6 +55,12 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
     let since = Since::of_journal(&args.journal, state);
     let opt_outs = since.files();
     others.extend(opt_outs.map(|path| ("a list of the opt-outs of the run", path)));
+    let before = recipe.list.iter();
+    others.extend(before.map(|path| ("the list that was sent", path.clone())));
+    let texts = [&args.text_file, &recipe.text_file].into_iter().flatten();
+    others.extend(texts.map(|path| ("the file of the text", path.clone())));
+    let lists = recipe.screen.lists().iter().chain(&args.suppress);
+    others.extend(lists.map(|path| ("a list of suppressed numbers", path.clone())));
     let out = Out::resolve(args, source.metadata.as_ref(), &others)?;
     let runtime = readback::runtime()?;
     let ended = report(args, &seen, &recipe, source, server, out, &runtime);
@@ -80,6 +90,11 @@ fn report(
     mut out: Out,
     runtime: &Runtime,
 ) -> Result<Exit> {
+    let Sent {
+        parser,
+        mut judge,
+        help,
+    } = Sent::resolve(args, &seen.state, recipe)?;
     let stop = {
         let _in_runtime = runtime.enter();
         Stop::listen(|| {}).context("cannot listen for signals")?
@@ -109,21 +124,10 @@ fn report(
         })?;
         Ok(Answer { joined, rejects })
     };
-    let mut fields = Fields::default();
-    if let Some(name) = &recipe.to_field {
-        fields = fields.to(name);
-    }
-    if let Some(name) = &recipe.text_field {
-        fields = fields.text(name);
-    }
-    if let Some(region) = recipe.region {
-        fields = fields.region(region);
-    }
-    let parser = Parser::new(recipe.format, &fields);
     let list = Stoppable::new(source, stop.clone(), runtime.handle().clone());
     let mut reader = Reader::new(list.context("cannot read the list")?, parser);
     let counted = &mut tally;
-    let left = walk::walk(&mut reader, &held, *is_at_work, ask, |row| {
+    let left = walk::walk(&mut reader, &held, *is_at_work, &mut judge, ask, |row| {
         counted.add(row)?;
         out.row(row)
     });
@@ -141,6 +145,7 @@ fn report(
         out.page(path, &page)?;
     }
     let rows_on_stdout = out.finish()?;
+    tell_unclear(&judge, help.as_deref());
     for line in summary(&tally, args, rows_on_stdout) {
         if rows_on_stdout {
             terminal::note(&format!("batchcast: {line}"));
@@ -149,6 +154,24 @@ fn report(
         }
     }
     Ok(exit)
+}
+
+/// Tells what could not be told.
+fn tell_unclear(judge: &Judge, help: Option<&str>) {
+    let records = |number| count(number, "record", "records");
+    if let (1.., Some(help)) = (judge.unclear, help) {
+        terminal::note(&format!(
+            "batchcast: of {} it is not known whether they were sent, or why they were not",
+            records(judge.unclear),
+        ));
+        terminal::note(&format!("hint: {help}"));
+    }
+    if judge.strays > 0 {
+        terminal::note(&format!(
+            "batchcast: {} in no batch of the run, which is finished: is the list longer than it was?",
+            records(judge.strays),
+        ));
+    }
 }
 
 /// The list of the run.

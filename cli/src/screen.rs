@@ -65,6 +65,15 @@ pub(crate) struct Suppressed {
     digest: u64,
 }
 
+impl Suppressed {
+    fn of(numbers: &NumberSet) -> Self {
+        Self {
+            numbers: numbers.len(),
+            digest: numbers.digest(),
+        }
+    }
+}
+
 /// The same in a journal. Paths that are not UTF-8 are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -77,16 +86,21 @@ pub(crate) struct ScreenRecipe {
     #[serde(skip_serializing_if = "Option::is_none")]
     suppressed: Option<Suppressed>,
     #[serde(skip_serializing_if = "is_default")]
-    unique: bool,
+    pub(crate) unique: bool,
     #[serde(skip_serializing_if = "is_default")]
-    skip: u64,
+    pub(crate) skip: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_invalid: Option<String>,
 }
 
 impl ScreenRecipe {
+    /// The lists of suppressed numbers.
+    pub(crate) fn lists(&self) -> &[PathBuf] {
+        &self.suppress
+    }
+
     /// Whether nobody is passed over.
     pub(crate) fn is_empty(&self) -> bool {
         is_default(self)
@@ -203,6 +217,32 @@ impl Screening {
         Ok(self.screen(self.read(from, region)?))
     }
 
+    /// The screen that a run was sent with, as far as its journal's own process had come, without a network; `whole`, or only
+    /// as far as it depends on nothing but the number and the place of a record.
+    pub(crate) fn as_sent(
+        &self,
+        from: PhoneNumber,
+        region: Option<Region>,
+        whole: bool,
+    ) -> Result<Screen> {
+        let numbers = self.read(from, region)?;
+        let now = Suppressed::of(&numbers);
+        let before = self
+            .before
+            .unwrap_or_else(|| Suppressed::of(&NumberSet::new()));
+        if before != now {
+            return Err(changed(before.numbers, now.numbers));
+        }
+        let screen = match whole {
+            true => self.screen(numbers),
+            false => Screen::new().skip(self.skip).suppress(numbers),
+        };
+        Ok(match &self.since {
+            Some(since) => since.screen(screen, since.read(from)?),
+            None => screen,
+        })
+    }
+
     /// The screen, with what has been read already, and what has to be downloaded.
     pub(crate) async fn online(
         &self,
@@ -224,10 +264,7 @@ impl Screening {
             ));
             opt_outs = Some(file);
         }
-        let suppressed = Suppressed {
-            numbers: numbers.len(),
-            digest: numbers.digest(),
-        };
+        let suppressed = Suppressed::of(&numbers);
         if self.before.is_some_and(|before| before != suppressed) {
             return Err(changed(
                 self.before.map_or(0, |before| before.numbers),

@@ -286,6 +286,40 @@ impl Round {
             assert_ne!(batch.status, Status::Skipped, "{batch:?}");
         }
         self.seen.faults = self.sandbox.stats().faults;
+        self.check_report();
+    }
+
+    /// The report says the same of each record, however often its batch was sent again, split or looked for.
+    fn check_report(&self) {
+        self.sandbox.set_faults(String::new().parse().unwrap());
+        let report = program()
+            .arg("report")
+            .arg(self.journal())
+            .env("RC_SERVER_URL", self.sandbox.base_url())
+            .env("RC_ACCESS_TOKEN", TOKEN)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&report.stderr);
+        assert_eq!(report.status.code(), Some(3), "{stderr}");
+        let mut rows = csv::Reader::from_reader(&*report.stdout);
+        let mut delivered = Vec::new();
+        let mut others = 0;
+        for row in rows.records() {
+            let row = row.unwrap();
+            match &row[6] {
+                "Delivered" => delivered.push(row[2].to_owned()),
+                // The answer that named the rejected ones may have been lost.
+                "Rejected" | "NotListed" => others += 1,
+                "Invalid" => assert_eq!(&row[2], ""),
+                _ => panic!("{row:?}: {stderr}"),
+            }
+        }
+        delivered.sort();
+        assert!(delivered == self.wanted, "{stderr}");
+        let rejected =
+            |line: &&str| line.starts_with('+') && !self.wanted.iter().any(|to| to == line);
+        let list = fs::read_to_string(&self.list).unwrap();
+        assert_eq!(others, list.lines().filter(rejected).count(), "{stderr}");
     }
 
     /// Goes on until it is done.

@@ -26,12 +26,24 @@ finished, or a failure that passes; 5 a batch is in doubt; 130 interrupted.";
 pub(super) const REPORT_EXAMPLES: &str = "\
 A row for each record of the list, in its order: record, line, to, batch, batchId, messageId, status,
 errorCode, description, segments, cost. The status is the API's (Queued, Sent, Delivered, SendingFailed,
-DeliveryFailed), or Rejected, Invalid, NotSent, Committed (the answer to its batch is waited for), InDoubt,
-Skipped; NotListed is one of an accepted batch for which the API lists no message, such as a reject whose
-answer was lost, or a record that was passed over when the list was sent.
+DeliveryFailed), or one of these:
+  Rejected    the API did not take it
+  Invalid     it cannot be sent
+  PassedOver  by --suppress, --unique, --skip or --limit of the send
+  NotSent     the run has not come to it
+  Committed   the answer to its batch is waited for
+  InDoubt     nobody knows whether its batch was accepted
+  Skipped     its batch was in doubt, and was left so
+  NotListed   the API lists no message for it in its batch, such as for a reject whose answer was lost
+  Unclear     whether it was sent cannot be told without the text, the lists or the sender of the send
 
-The journal has no numbers, so the list is read again; a message is found by its number within its batch.
-Memory is that of the largest batch: 40 bytes a message, and 32 a rejected one.
+The journal has no numbers and no texts, so the list is read again, and what was made of it is made again, as
+'batchcast resume' does it; a message is found by its number within its batch. The file of the text and the lists
+of suppressed numbers are read where they were; a text that was typed has to be typed again if it has fields.
+Without it, records are told apart by how many messages there are, as far as that goes.
+
+Memory is that of the largest batch: 40 bytes a message, 32 a rejected one, and 96 a record if something of the
+send is not known; besides, that of the numbers that --suppress and --unique had.
 
 The page is one file that needs no network. It holds no numbers and no texts.
 
@@ -40,10 +52,12 @@ Examples:
   batchcast report numbers.txt.batchcast --format ndjson | jq 'select(.errorCode)'
   A list that came from standard input:
     query | batchcast report ~/.local/state/batchcast/… - --out results.csv
+  A text with fields that was typed:
+    batchcast report people.csv.batchcast --text 'Hi {{first_name|there}}, your {{item}} is on its way'
 
-Exit codes: 0 every record was delivered or sent; 1 failure; 2 wrong usage; 3 some failed, were rejected or
-invalid, or are not known to the server; 4 some are not sent, or still on their way, or a failure that passes;
-5 a batch is in doubt; 130 interrupted.";
+Exit codes: 0 every record was delivered, sent or passed over; 1 failure; 2 wrong usage; 3 some failed, were
+rejected or invalid, are not known to the server, or cannot be told; 4 some are not sent, or still on their way,
+or a failure that passes; 5 a batch is in doubt; 130 interrupted.";
 
 #[derive(clap::Args)]
 pub(crate) struct StatusArgs {
@@ -94,6 +108,29 @@ pub(crate) struct ReportArgs {
     /// Write a page with charts to this file, to look at in a browser
     #[arg(long, value_name = "PATH")]
     pub(crate) html: Option<PathBuf>,
+
+    /// The text of the send, if that was typed. If it has fields such as {{name}}, it tells which records it could not be
+    /// filled in for
+    #[arg(long, value_name = "TEXT", conflicts_with = "text_file")]
+    pub(crate) text: Option<String>,
+
+    /// The same from a file [default: where it was]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) text_file: Option<PathBuf>,
+
+    /// The lists of numbers that were passed over, as they were [default: where they were]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) suppress: Vec<PathBuf>,
+
+    /// The sender of the send. It tells whose opt-outs count, and whether there was a text for all
+    // Not parsed here: clap would show the number in its error.
+    #[arg(
+        long,
+        value_name = "E164",
+        env = "BATCHCAST_FROM",
+        hide_env_values = true
+    )]
+    pub(crate) from: Option<String>,
 
     #[command(flatten)]
     pub(crate) server: ServerArgs,

@@ -123,9 +123,26 @@ impl Joined {
         })
     }
 
+    /// How many messages to this number were not given out yet.
+    pub(crate) fn available(&self, to: PhoneNumber) -> u64 {
+        let number = digits(to);
+        let first = self.entries.partition_point(|entry| entry.number < number);
+        let end = self.entries.partition_point(|entry| entry.number <= number);
+        let taken = self.entries.get(first).map_or(0, |entry| entry.taken);
+        match end - first {
+            0 => 0,
+            all => all as u64 - u64::from(taken),
+        }
+    }
+
+    /// How many messages there are.
+    pub(crate) fn total(&self) -> u64 {
+        self.entries.len() as u64 + self.strange
+    }
+
     /// How many messages nobody of the list was given.
     pub(crate) fn left(&self) -> u64 {
-        self.entries.len() as u64 - self.taken + self.strange
+        self.total() - self.taken
     }
 
     /// There are a few statuses and some dozen codes.
@@ -183,6 +200,10 @@ mod tests {
         }
         assert_eq!(ids, ["7", "007"]);
         assert_eq!(joined.left(), 2);
+        assert_eq!(
+            (joined.total(), joined.available(one), joined.available(two)),
+            (4, 0, 1)
+        );
         assert_eq!(joined.take(two).unwrap().status, "Delivered");
         assert_eq!(joined.take(two), None);
         assert_eq!(joined.left(), 1);

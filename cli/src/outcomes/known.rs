@@ -76,8 +76,8 @@ impl Sent {
             passed_over: None,
         };
         let since = Since::of_journal(&args.journal, state);
-        let screening = Screening::resolve_again(lists, screen.clone(), since);
-        let as_sent = screening.as_sent(sender, has_texts);
+        let screening = Screening::resolve_again(lists, screen.clone(), since)?;
+        let as_sent = screening.as_sent(sender, recipe.region, has_texts);
         let has_numbers = as_sent.is_ok();
         let as_sent = as_sent.unwrap_or_else(|error| {
             terminal::note(&format!("batchcast: {error:#}"));

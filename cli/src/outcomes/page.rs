@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{self, Part, share, time};
-use super::row::{COMMITTED, IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, REJECTED, SKIPPED};
+use super::row::{
+    COMMITTED, IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, PASSED_OVER, REJECTED, SKIPPED, UNCLEAR,
+};
 use super::tally::Tally;
 use crate::clean;
 use crate::progress::{amount, batches};
@@ -20,7 +22,7 @@ const MOST_BATCHES: usize = 500;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The statuses, in the order of the chart: the status, its name in the style, and what it means.
-const STATUSES: [(&str, &str, &str); 12] = [
+const STATUSES: [(&str, &str, &str); 14] = [
     ("Delivered", "delivered", "The carrier has delivered it"),
     ("Sent", "sent", "The carrier has it, and has not said more"),
     ("Queued", "queued", "It is on its way"),
@@ -32,6 +34,11 @@ const STATUSES: [(&str, &str, &str); 12] = [
     ),
     (REJECTED, "rejected", "The server did not take it"),
     (INVALID, "invalid", "The record cannot be sent"),
+    (
+        PASSED_OVER,
+        "passed",
+        "It is suppressed, a duplicate, or outside of the part of the list that was to be sent",
+    ),
     (NOT_SENT, "unsent", "The run has not come to it"),
     (COMMITTED, "queued", "The answer to its batch is waited for"),
     (
@@ -44,6 +51,11 @@ const STATUSES: [(&str, &str, &str); 12] = [
         NOT_LISTED,
         "unlisted",
         "Its batch was accepted, and the server lists no message for it",
+    ),
+    (
+        UNCLEAR,
+        "unlisted",
+        "Whether it was sent cannot be told without what the list was sent with",
     ),
 ];
 
@@ -108,9 +120,10 @@ fn headline(tally: &Tally) -> Markup {
     let (segments, cost) = tally.totals();
     let handed = tally.of("Delivered") + tally.of("Sent");
     let lost = tally.failed() + tally.of(REJECTED);
-    let unsettled =
-        tally.on_their_way() + tally.of(IN_DOUBT) + tally.of(SKIPPED) + tally.of(NOT_LISTED);
-    let not_sent = tally.of(INVALID) + tally.of(NOT_SENT);
+    let unclear = [IN_DOUBT, SKIPPED, NOT_LISTED, UNCLEAR].map(|status| tally.of(status));
+    let unsettled = tally.on_their_way() + unclear.iter().sum::<u64>();
+    let not_sent = [INVALID, PASSED_OVER, NOT_SENT].map(|status| tally.of(status));
+    let not_sent = not_sent.iter().sum::<u64>();
     let tile = |key: &str, label: &str, number: &str, more: Markup| {
         html! {
             div class={ "tile tile-" (key) } {

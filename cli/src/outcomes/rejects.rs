@@ -17,7 +17,7 @@ pub(crate) struct Rejects {
     codes: Vec<String>,
     /// How many have no record.
     pub(crate) unplaced: u64,
-    read: u64,
+    pub(crate) read: u64,
 }
 
 impl Rejects {

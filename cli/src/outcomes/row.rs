@@ -28,7 +28,9 @@ pub(crate) struct Row<'a> {
 pub(crate) const REJECTED: &str = "Rejected";
 /// It cannot be sent.
 pub(crate) const INVALID: &str = "Invalid";
-/// Nobody was sent anything for it.
+/// Nobody was to get anything for it.
+pub(crate) const PASSED_OVER: &str = "PassedOver";
+/// Nobody was sent anything for it yet.
 pub(crate) const NOT_SENT: &str = "NotSent";
 /// The answer to its batch is waited for.
 pub(crate) const COMMITTED: &str = "Committed";
@@ -38,6 +40,9 @@ pub(crate) const IN_DOUBT: &str = "InDoubt";
 pub(crate) const SKIPPED: &str = "Skipped";
 /// Its batch was accepted, and the API lists no message for it.
 pub(crate) const NOT_LISTED: &str = "NotListed";
+
+/// What became of it cannot be told, because something is not known that the list was sent with.
+pub(crate) const UNCLEAR: &str = "Unclear";
 
 /// Writes rows.
 pub(crate) enum Rows<W: Write> {

@@ -6,7 +6,9 @@ use anyhow::Result;
 use batchcast::journal::Status;
 use jiff::Timestamp;
 
-use super::row::{IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, REJECTED, Row, SKIPPED};
+use super::row::{
+    IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, PASSED_OVER, REJECTED, Row, SKIPPED, UNCLEAR,
+};
 use crate::exit::Exit;
 use crate::readback::Seen;
 
@@ -158,10 +160,12 @@ impl Tally {
             "DeliveryFailed",
             REJECTED,
             INVALID,
+            PASSED_OVER,
             NOT_SENT,
             IN_DOUBT,
             SKIPPED,
             NOT_LISTED,
+            UNCLEAR,
         ];
         let known: u64 = known.iter().map(|status| self.of(status)).sum();
         self.records - known
@@ -176,13 +180,13 @@ impl Tally {
         })
     }
 
-    /// What it means. In doubt outranks all else, and what is not at its end outranks what was lost on the way.
+    /// What it means. Who was passed over was meant to be. In doubt outranks all else, and what is not at its end outranks what was lost on the way.
     pub(crate) fn exit(&self) -> Exit {
         if self.of(IN_DOUBT) > 0 {
             Exit::InDoubt
         } else if self.of(NOT_SENT) + self.on_their_way() > 0 {
             Exit::Stopped
-        } else if self.of("Delivered") + self.of("Sent") < self.records {
+        } else if self.of("Delivered") + self.of("Sent") + self.of(PASSED_OVER) < self.records {
             Exit::Partial
         } else {
             Exit::Accepted

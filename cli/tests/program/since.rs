@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use batchcast_sandbox::AcceptedBatch;
 use serde_json::json;
 
+use crate::after::{ask, rows};
 use crate::api::Api;
 use crate::support::{FROM, Files, Run, lines_of_json, mode, number, numbers, read};
 
@@ -257,6 +258,11 @@ fn a_record_that_cannot_be_sent_is_none_whoever_opts_out_since() {
         (&report["invalid"], &report["passedOver"]["suppressed"]),
         (&json!(1), &json!(1))
     );
+    let run = ask(&house.api, "report --from").arg(FROM);
+    let told = rows(&run.arg(&house.journal).run().code(3).stdout);
+    let statuses: Vec<_> = told.iter().map(|row| row["status"].as_str()).collect();
+    let (sent, over) = ("Delivered", "PassedOver");
+    assert_eq!(statuses, ["Invalid", sent, sent, sent, over, over]);
 }
 
 #[test]
@@ -323,6 +329,22 @@ fn nobody_is_sent_to_who_had_opted_out_and_nobody_else_is_left_out() {
             .recipients()
             .into_iter()
             .for_each(|to| *times.entry(to).or_default() += 1);
+        // The report knows who was passed over, also those who have opted out on the way, and who was not.
+        let run = ask(&house.api, "report --from").arg(FROM);
+        let told = rows(&run.arg(&house.journal).run().code(0).stdout);
+        let mut delivered: BTreeMap<String, usize> = BTreeMap::new();
+        for row in &told {
+            match row["status"].as_str() {
+                "Delivered" => *delivered.entry(row["to"].clone()).or_default() += 1,
+                status => assert_eq!(status, "PassedOver", "seed {seed}: {row:?}"),
+            }
+        }
+        assert_eq!(delivered, times, "seed {seed}");
+        // Not knowing whose opt-outs count, it still gives nobody another's message.
+        let run = ask(&house.api, "report").arg(&house.journal).run();
+        for (less, row) in rows(&run.stdout).iter().zip(&told) {
+            assert!(less["status"] == "Unclear" || less["status"] == row["status"]);
+        }
         for index in 0..45 {
             let there = records.iter().filter(|&&record| record == index).count();
             let wanted = if unique { there.min(1) } else { there };

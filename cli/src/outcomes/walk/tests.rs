@@ -9,7 +9,9 @@ use batchcast::{Envelope, PhoneNumber};
 use proptest::prelude::*;
 
 use super::*;
+use crate::outcomes::judge::knowing;
 use crate::outcomes::rejects::RejectsOf;
+use crate::outcomes::row::INVALID;
 
 /// A record of a list: what stands there, and what the server makes of it.
 #[derive(Debug, Clone)]
@@ -252,6 +254,7 @@ fn told(world: &mut World) -> Result<Told> {
     let mut rows = Vec::new();
     let (listed, rejects) = (&world.listed, &mut world.rejects);
     let held = world.state.held();
+    let mut judge = Judge::new(knowing(Some("Hello"))).unwrap();
     let ask = |batch: &BatchState| {
         let joined = listed.get(&batch.batch.number).map(|messages| {
             let mut joined = Joined::default();
@@ -264,7 +267,7 @@ fn told(world: &mut World) -> Result<Told> {
         let rejects = rejects.batch(batch)?;
         Ok(Answer { joined, rejects })
     };
-    let left = walk(&mut reader, &held, false, ask, |row| {
+    let left = walk(&mut reader, &held, false, &mut judge, ask, |row| {
         rows.push((
             row.record,
             row.line,
@@ -328,4 +331,9 @@ fn another_list_is_refused() {
         assert!(error.contains(part), "{error}");
         assert!(!error.contains("5550101"), "{error}");
     }
+}
+
+#[test]
+fn a_record_that_waits_takes_as_much_as_is_said() {
+    assert!(size_of::<Item>() <= 96);
 }
