@@ -50,6 +50,10 @@ impl Out {
             if path.is_dir() {
                 return refused("a directory");
             }
+            // It would be replaced, and not written to.
+            if path.exists() && !path.is_file() {
+                return refused("no regular file");
+            }
         }
         if let (Some(out), Some(html)) = (&args.out, &args.html)
             && is_same(out, html)

@@ -41,6 +41,14 @@ fn what_a_report_is_made_of_is_not_overwritten() {
             assert_eq!(read(&journal), before);
         }
     }
+    // As /dev/null is, which whoever may would replace.
+    let socket = files.path("socket");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for flag in ["--out", "--html"] {
+        let run = ask(&api, "report").arg(&journal).arg(flag).arg(&socket);
+        run.run().code(2).err("is no regular file");
+        assert!(!socket.is_file());
+    }
     let both = |out: &Path, html: &Path| {
         let run = ask(&api, "report").arg(&journal);
         let run = run.arg("--out").arg(out).arg("--html").arg(html);
