@@ -236,7 +236,7 @@ pub struct Rejected {
 pub enum Decision {
     /// Take it for sent. Who did not get it goes without.
     Skip,
-    /// Send its records again. Who got it gets it twice.
+    /// Send its records again, as the same batch. Who got it gets it twice.
     Resend,
 }
 

@@ -36,15 +36,15 @@
 //!
 //! | entry | the batch is | and becomes |
 //! |---|---|---|
-//! | [`Commit`](Entry::Commit) | new, refused, withdrawn, or to be sent again; its records meet no batch that counts | committed |
+//! | [`Commit`](Entry::Commit) | new, refused or withdrawn, and its records meet no batch that counts; or to be sent again, with the same records | committed |
 //! | [`Rejected`](Entry::Rejected) | committed or in doubt | the same |
-//! | [`Accepted`](Entry::Accepted) | committed; or in doubt, if it was found | accepted |
-//! | [`Refused`](Entry::Refused) | committed | refused: nobody got it |
-//! | [`Withdrawn`](Entry::Withdrawn) | committed | withdrawn: nobody got it |
+//! | [`Accepted`](Entry::Accepted) | committed; or in doubt or to be sent again, if it was found | accepted |
+//! | [`Refused`](Entry::Refused) | committed | refused: nobody got it; or to be sent again, if it ever was |
+//! | [`Withdrawn`](Entry::Withdrawn) | committed | withdrawn: nobody got it; or to be sent again, if it ever was |
 //! | [`InDoubt`](Entry::InDoubt) | committed or in doubt | in doubt |
-//! | [`Decided`](Entry::Decided) | committed or in doubt | skipped, or to be sent again |
+//! | [`Decided`](Entry::Decided) | committed, in doubt, or to be sent again | skipped, or to be sent again |
 //!
-//! [`Finished`](Entry::Finished) follows only when no batch is committed or in doubt, and only
+//! [`Finished`](Entry::Finished) follows only when no batch is committed, in doubt or to be sent again, and only
 //! [`Resumed`](Entry::Resumed) follows it.
 
 mod entry;

@@ -26,6 +26,12 @@ pub enum Breach {
         /// What it was to become.
         event: &'static str,
     },
+    /// It is to be sent again, and has other records than the attempt that may have been accepted.
+    #[error("batch {batch} is to be sent again, and has not the records that it had")]
+    OtherRecords {
+        /// The batch's number.
+        batch: u64,
+    },
     /// Some of its records are in another batch that counts.
     #[error("batch {batch} has records of batch {other}, which may have been sent")]
     Overlap {
@@ -49,7 +55,7 @@ pub enum Breach {
     /// The run cannot be finished while nobody knows what became of a batch.
     #[error("the run cannot be finished while {count} of its batches are not settled")]
     Unsettled {
-        /// How many batches are committed or in doubt.
+        /// How many batches are committed, in doubt, or to be sent again.
         count: usize,
     },
 }
@@ -66,7 +72,7 @@ pub enum Phase {
     Accepted,
     /// Nobody got it: the API refused it, or it was withdrawn.
     Refused,
-    /// Its records are to be sent again.
+    /// Nobody knows what became of it, and its records are to be sent again.
     Resend,
     /// It is taken for sent.
     Skipped,
@@ -75,7 +81,7 @@ pub enum Phase {
 impl Phase {
     /// Whether nobody knows what became of the batch.
     const fn is_open(self) -> bool {
-        matches!(self, Self::Committed | Self::InDoubt)
+        matches!(self, Self::Committed | Self::InDoubt | Self::Resend)
     }
 }
 
@@ -107,6 +113,9 @@ pub(super) struct Rules {
 struct Known {
     phase: Phase,
     first_record: u64,
+    last_record: u64,
+    /// An earlier attempt may have been accepted, and the batch was to be sent again.
+    is_resent: bool,
 }
 
 impl Rules {
@@ -118,12 +127,13 @@ impl Rules {
         match entry {
             Entry::Commit { batch } => self.commit(batch)?,
             Entry::Rejected { batch, .. } => {
-                self.known(*batch, "rejected in part", Phase::is_open)?;
+                let from = |phase| matches!(phase, Phase::Committed | Phase::InDoubt);
+                self.known(*batch, "rejected in part", from)?;
             }
             Entry::Accepted { batch, found, .. } => {
                 let from = |phase: Phase| match phase {
                     Phase::Committed => true,
-                    Phase::InDoubt => *found,
+                    Phase::InDoubt | Phase::Resend => *found,
                     _ => false,
                 };
                 self.settle(*batch, "accepted", from, Phase::Accepted)?;
@@ -137,7 +147,8 @@ impl Rules {
                 self.settle(*batch, "withdrawn", from, Phase::Refused)?;
             }
             Entry::InDoubt { batch, .. } => {
-                let known = self.known(*batch, "in doubt", Phase::is_open)?;
+                let from = |phase| matches!(phase, Phase::Committed | Phase::InDoubt);
+                let known = self.known(*batch, "in doubt", from)?;
                 known.phase = Phase::InDoubt;
             }
             Entry::Decided { batch, decision } => {
@@ -170,14 +181,23 @@ impl Rules {
         if first == 0 || first > last {
             return Err(Breach::Records { batch: number });
         }
-        if let Some(known) = self.batches.get(&number)
-            && !matches!(known.phase, Phase::Refused | Phase::Resend)
-        {
-            return Err(Breach::Phase {
-                batch: number,
-                phase: known.phase,
-                event: "committed again",
-            });
+        match self.batches.get_mut(&number) {
+            // It is held already: an earlier attempt may have been accepted, and it is this batch that is looked for.
+            Some(known) if known.phase == Phase::Resend => {
+                if (known.first_record, known.last_record) != (first, last) {
+                    return Err(Breach::OtherRecords { batch: number });
+                }
+                known.phase = Phase::Committed;
+                return Ok(());
+            }
+            Some(known) if known.phase != Phase::Refused => {
+                return Err(Breach::Phase {
+                    batch: number,
+                    phase: known.phase,
+                    event: "committed again",
+                });
+            }
+            _ => {}
         }
         // The held ranges do not meet one another, so only the last that begins by our end can meet ours.
         if let Some((_, &(held_last, other))) = self.held.range(..=last).next_back()
@@ -193,6 +213,8 @@ impl Rules {
         let known = Known {
             phase: Phase::Committed,
             first_record: first,
+            last_record: last,
+            is_resent: false,
         };
         self.batches.insert(number, known);
         Ok(())
@@ -207,12 +229,17 @@ impl Rules {
         to: Phase,
     ) -> Result<(), Breach> {
         let known = self.known(batch, event, from)?;
-        known.phase = to;
-        let first_record = known.first_record;
-        if matches!(to, Phase::Refused | Phase::Resend) {
+        known.is_resent |= to == Phase::Resend;
+        // That nobody got the last attempt says nothing of the one before.
+        known.phase = match to {
+            Phase::Refused if known.is_resent => Phase::Resend,
+            to => to,
+        };
+        let (phase, first_record) = (known.phase, known.first_record);
+        if phase == Phase::Refused {
             self.held.remove(&first_record);
         }
-        self.open -= 1;
+        self.open -= usize::from(!phase.is_open());
         Ok(())
     }
 

@@ -40,7 +40,7 @@ pub struct BatchState {
     /// What was sent, by its last commit.
     pub batch: Batch,
     /// Which process made it of the input: 0 is the one that began the run, 1 the first that [went on](State::resumes)
-    /// with it. One that sends a batch of an earlier process again, whole or split, sends what that has made.
+    /// with it. One that sends a batch of an earlier process again sends what that has made.
     pub process: u64,
     /// What became of it.
     pub status: Status,
@@ -48,6 +48,9 @@ pub struct BatchState {
     pub commits: u32,
     /// When it was last committed, by the clock of the machine that did it.
     pub committed_at: SystemTime,
+    /// When the first attempt was committed that may have been accepted though the batch was to be sent again, by the
+    /// same clock; `None` if it was not to be sent again.
+    pub resent_since: Option<SystemTime>,
     /// When it was found out what became of it, by the same clock; `None` while nobody knows.
     pub settled_at: Option<SystemTime>,
     /// How many rejected messages are in the journal since its last commit.
@@ -90,7 +93,7 @@ pub enum Status {
         /// Why nobody knows.
         reason: String,
     },
-    /// Nobody knows, and the operator wants its records sent again; they were not yet.
+    /// Nobody knows, and the operator wants its records sent again; they were not yet, or nobody got them then.
     Resend,
     /// Nobody knows, and the operator takes it for sent.
     Skipped,
@@ -133,17 +136,34 @@ impl State {
     }
 }
 
+impl BatchState {
+    /// It is to be sent again, though an attempt may have been accepted.
+    fn resend(&mut self) {
+        self.resent_since.get_or_insert(self.committed_at);
+        self.settled_at = None;
+        self.status = Status::Resend;
+    }
+
+    /// Nobody got the last attempt. What there is to say of one before stays as it was.
+    fn free(&mut self, status: Status) {
+        match self.resent_since {
+            Some(_) => self.resend(),
+            None => self.status = status,
+        }
+    }
+}
+
 impl Status {
     /// Nobody knows what became of the batch.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        matches!(self, Self::Committed | Self::InDoubt { .. })
+        matches!(self, Self::Committed | Self::InDoubt { .. } | Self::Resend)
     }
 
     /// The batch's records must not be sent again: they were sent, or may have been.
     #[must_use]
     pub const fn is_held(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Withdrawn | Self::Resend)
+        !matches!(self, Self::Refused { .. } | Self::Withdrawn)
     }
 }
 
@@ -152,8 +172,6 @@ impl Status {
 pub(super) struct Sum {
     state: State,
     places: HashMap<u64, usize>,
-    /// Where in the state those batches of earlier processes are that this one wants sent again, or sends.
-    again: Vec<usize>,
 }
 
 impl Sum {
@@ -172,7 +190,6 @@ impl Sum {
         Self {
             state,
             places: HashMap::new(),
-            again: Vec::new(),
         }
     }
 
@@ -215,24 +232,23 @@ impl Sum {
                 batch,
                 status,
                 code,
-            } => self.batch(batch).status = Status::Refused { status, code },
-            Entry::Withdrawn { batch, .. } => self.batch(batch).status = Status::Withdrawn,
+            } => self.batch(batch).free(Status::Refused { status, code }),
+            Entry::Withdrawn { batch, .. } => self.batch(batch).free(Status::Withdrawn),
             Entry::InDoubt { batch, reason } => {
                 self.batch(batch).status = Status::InDoubt { reason };
             }
             Entry::Decided { batch, decision } => {
-                self.note_again(self.places[&batch]);
-                self.batch(batch).status = match decision {
-                    Decision::Skip => Status::Skipped,
-                    Decision::Resend => Status::Resend,
-                };
+                let known = self.batch(batch);
+                match decision {
+                    Decision::Skip => known.status = Status::Skipped,
+                    Decision::Resend => known.resend(),
+                }
             }
             Entry::Limit { max_bytes } => {
                 let smallest = self.state.max_bytes.unwrap_or(max_bytes).min(max_bytes);
                 self.state.max_bytes = Some(smallest);
             }
             Entry::Resumed { application, .. } => {
-                self.again.clear();
                 self.state.resumes.push(application);
                 self.state.resumed += 1;
                 self.state.stopped = None;
@@ -257,7 +273,7 @@ impl Sum {
     }
 
     fn commit(&mut self, at: SystemTime, batch: Batch) {
-        let process = self.maker(&batch);
+        let process = self.state.resumed;
         let place = *self.places.entry(batch.number).or_insert_with(|| {
             self.state.batches.push(BatchState {
                 batch,
@@ -265,13 +281,13 @@ impl Sum {
                 status: Status::Committed,
                 commits: 0,
                 committed_at: at,
+                resent_since: None,
                 settled_at: None,
                 rejects: 0,
                 unplaced: 0,
             });
             self.state.batches.len() - 1
         });
-        self.note_again(place);
         let known = &mut self.state.batches[place];
         known.batch = batch;
         known.status = Status::Committed;
@@ -280,22 +296,6 @@ impl Sum {
         known.settled_at = None;
         known.rejects = 0;
         known.unplaced = 0;
-    }
-
-    /// Which process has made a batch that was not there before: this one, unless it is a part of one that was split.
-    fn maker(&self, batch: &Batch) -> u64 {
-        let mut again = self.again.iter().map(|&place| &self.state.batches[place]);
-        let whole = again.find(|whole| {
-            let (first, last) = (whole.batch.first.record, whole.batch.last.record);
-            first <= batch.first.record && batch.last.record <= last
-        });
-        whole.map_or(self.state.resumed, |whole| whole.process)
-    }
-
-    fn note_again(&mut self, place: usize) {
-        if self.state.batches[place].process < self.state.resumed && !self.again.contains(&place) {
-            self.again.push(place);
-        }
     }
 
     /// A batch that was committed: the rules see to it that it was.

@@ -172,6 +172,7 @@ mod tests {
             status: Status::Committed,
             commits: 1,
             committed_at: std::time::SystemTime::UNIX_EPOCH,
+            resent_since: None,
             settled_at: None,
             rejects: 0,
             unplaced: 0,

@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -16,7 +16,7 @@ use crate::position::Position;
 use crate::screen::{MaxInvalid, Reason, Screen, Verdict};
 use crate::send::origins::Origins;
 use crate::send::outcome::{Failure, FailureKind, RejectCount};
-use crate::send::replay::{Planned, Replay};
+use crate::send::replay::{Doubt, Planned, Replay};
 use crate::send::reread::Checkpoint;
 use crate::send::{Handler, OnInvalid, Progress};
 
@@ -45,8 +45,8 @@ pub(super) struct Opened {
     /// Its place in the input's order of batches, from 0.
     pub(super) place: u64,
     pub(super) first: Position,
-    /// An earlier process committed it then, and does not know what became of it.
-    pub(super) committed: Option<SystemTime>,
+    /// An earlier process committed it, and does not know what became of it.
+    pub(super) doubt: Option<Doubt>,
     /// What came then of its answer's rejects.
     pub(super) rejects: RejectCount,
 }
@@ -278,7 +278,7 @@ impl Feed {
             return Err(planned.changed());
         };
         planned.check(&closed.batch)?;
-        if planned.in_doubt_since.is_some() {
+        if planned.doubt.is_some() {
             return Ok(Some(self.end(closed)));
         }
         closed.batch.number = planned.batch.number;
@@ -362,12 +362,8 @@ impl Feed {
 
     #[cold]
     fn begin(&mut self, first: Position) {
-        let (number, committed, rejects) = match &self.replaying {
-            Some(planned) => (
-                planned.batch.number,
-                planned.in_doubt_since,
-                planned.rejects,
-            ),
+        let (number, doubt, rejects) = match &self.replaying {
+            Some(planned) => (planned.batch.number, planned.doubt, planned.rejects),
             None => (
                 self.signals.next_number.fetch_add(1, Ordering::Relaxed),
                 None,
@@ -378,7 +374,7 @@ impl Feed {
             number,
             place: self.next_place,
             first,
-            committed,
+            doubt,
             rejects,
         });
         self.next_place += 1;
@@ -389,7 +385,7 @@ impl Feed {
     fn chunk(&mut self, bytes: Bytes) -> Option<Part> {
         if self
             .replaying
-            .is_some_and(|planned| planned.in_doubt_since.is_none())
+            .is_some_and(|planned| planned.doubt.is_none())
         {
             return None;
         }
@@ -406,7 +402,7 @@ impl Feed {
             number: closed.batch.number,
             place: self.next_place,
             first: closed.batch.first,
-            committed: None,
+            doubt: None,
             rejects: RejectCount::default(),
         });
         closed.batch.number = opened.number;

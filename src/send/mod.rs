@@ -32,6 +32,7 @@
 //! | | 3xx, other 4xx | stop |
 //! | | no token | the token endpoint was asked again by its own rules: stop |
 //! | in doubt | | look for it in the API's list of batches ([`Reconciliation`]): found is accepted; not found after a grace period is decided by the [`DoubtPolicy`] |
+//! | any but accepted, of a batch that was sent again though it was in doubt | | the same, and look for the earlier attempts before; what stops then is in doubt, a 413 too |
 //!
 //! A stop is the same as an interruption: nothing new is begun, what is not committed is given up, and what is
 //! committed is waited for.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::SystemTime;
 
 use crate::encode::Batch;
-use crate::journal::{State, Status};
+use crate::journal::{BatchState, State, Status};
 use crate::send::outcome::{Failure, FailureKind, RejectCount};
 
 /// The batches of a journal whose records must not just be sent again, in the input's order.
@@ -19,10 +19,32 @@ pub(super) struct Replay(VecDeque<Planned>);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Planned {
     pub(super) batch: Batch,
-    /// When it was committed, if it is not known what became of it.
-    pub(super) in_doubt_since: Option<SystemTime>,
+    /// If it is not known what became of it.
+    pub(super) doubt: Option<Doubt>,
     /// What the journal has of its rejects.
     pub(super) rejects: RejectCount,
+}
+
+/// What a journal says of a batch of which it is not known what became of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doubt {
+    /// When the first of its attempts was committed that may have been accepted.
+    pub(super) since: SystemTime,
+    /// When it was last committed.
+    pub(super) committed: SystemTime,
+    /// It is to be sent again if it is not found.
+    pub(super) is_decided: bool,
+}
+
+impl Doubt {
+    fn of(batch: &BatchState) -> Option<Self> {
+        let is_decided = batch.status == Status::Resend;
+        batch.status.is_open().then(|| Self {
+            since: batch.resent_since.unwrap_or(batch.committed_at),
+            committed: batch.committed_at,
+            is_decided,
+        })
+    }
 }
 
 impl Replay {
@@ -30,10 +52,7 @@ impl Replay {
         let held = state.held();
         let planned = held.into_iter().map(|held| Planned {
             batch: held.batch,
-            in_doubt_since: match held.status {
-                Status::Committed | Status::InDoubt { .. } => Some(held.committed_at),
-                _ => None,
-            },
+            doubt: Doubt::of(held),
             rejects: RejectCount {
                 rejected: held.rejects,
                 unplaced: held.unplaced,

@@ -277,7 +277,7 @@ impl Run {
         let feeder = match open {
             Some(feeder) => feeder,
             None => {
-                let is_in_doubt = opened.committed.is_some();
+                let is_in_doubt = opened.doubt.is_some();
                 let permit = self.permit(is_in_doubt).await;
                 let wants_length = self.shared.wants_length.load(Ordering::Relaxed);
                 let (feeder, source) = self.spooler.open(is_in_doubt, wants_length)?;

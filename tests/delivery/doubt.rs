@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use batchcast::journal::{Journal, Status};
 use batchcast::send::{DoubtPolicy, FailureKind};
-use batchcast_sandbox::fault::FaultRule;
+use batchcast_sandbox::fault::{FaultPlan, FaultRule};
 use batchcast_sandbox::{BatchSize, SandboxBuilder};
 
 use crate::support::{Bodies, House, Options};
@@ -99,9 +99,7 @@ async fn a_server_that_never_says_gets_it_only_so_often() {
     assert_eq!(stopped.report.in_doubt, [1..=2], "{stopped}");
     // Once, and as often again as there are tries.
     assert_eq!(house.sandbox.stats().faults, 1 + 3);
-    house
-        .sandbox
-        .set_faults(batchcast_sandbox::fault::FaultPlan::new());
+    house.sandbox.set_faults(FaultPlan::new());
     house.run(with(DoubtPolicy::Resend)).await.unwrap();
     house.assert_exactly_once();
 }
@@ -154,6 +152,7 @@ async fn without_a_spool_a_doubt_is_left_to_a_further_process() {
         matches!(stopped.failure.kind(), FailureKind::Answer(_)),
         "{stopped}"
     );
+    assert_eq!(stopped.report.in_doubt, [1..=2], "{stopped}");
     house.run(options).await.unwrap();
     house.assert_exactly_once();
 
@@ -213,6 +212,101 @@ async fn two_that_could_be_it_are_left_to_a_person() {
         .unwrap();
     assert_eq!(report.skipped, [1..=2]);
     assert_eq!(house.times_accepted(), [2, 2], "one of each sender");
+}
+
+/// How many looks it takes until a batch is shown: more than one process makes.
+const SHOWN_LATE: &str = "reset answer, hide 20 lists";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_to_be_sent_again_may_still_appear() {
+    // What meets the attempts behind the one that was accepted: mostly before their last bytes had left, and refusals.
+    for (bodies, then) in [
+        (Bodies::Spooled, "batch 2-9: reset after 10"),
+        (Bodies::Reread, "batch 2-9: reset after 10"),
+        (Bodies::Spooled, "batch 2-9: answer 408"),
+        (Bodies::Spooled, "batch 2-9: answer 403"),
+        (Bodies::Spooled, "batch 2-9: answer 413"),
+        (
+            Bodies::Spooled,
+            "batch 2: answer 411; batch 3-9: answer 401",
+        ),
+        // It cannot be sent again here at all.
+        (Bodies::Gone, ""),
+    ] {
+        let house = House::new(4, 4).await;
+        let faults = format!("batch 1: {SHOWN_LATE}; {then}");
+        house.sandbox.set_faults(faults.parse().unwrap());
+        let options = Options {
+            bodies,
+            ..with(DoubtPolicy::Resend)
+        };
+        let stopped = house.run(options).await.unwrap_err();
+        assert_eq!(stopped.report.in_doubt, [1..=4], "{then}: {stopped}");
+        assert!(stopped.report.not_sent.is_empty(), "{then}");
+        let state = Journal::read(&house.journal()).unwrap();
+        assert_eq!(state.open().count(), 1, "{then}");
+
+        // It is looked for without another word, before anything is sent.
+        let patient = Options {
+            grace: Duration::from_secs(30),
+            ..Options::default()
+        };
+        house.sandbox.set_faults(FaultPlan::new());
+        let report = house.run(patient).await.unwrap();
+        assert_eq!((report.found, report.batches), (1, 1), "{then}");
+        house.assert_exactly_once();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_to_be_sent_again_is_looked_for_before_each_attempt() {
+    let house = House::new(4, 4).await;
+    // The first look shows what time it is there, the second does not show the batch; behind the next attempt it is there.
+    let faults = "batch 1: reset answer, hide 2 lists; batch 2: answer 408";
+    house.sandbox.set_faults(faults.parse().unwrap());
+    let report = house.run(with(DoubtPolicy::Resend)).await.unwrap();
+    assert_eq!((report.found, report.batches), (1, 1));
+    house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_to_be_sent_again_is_sent_when_it_is_not_there() {
+    let house = House::new(4, 2).await;
+    let faults = "batch 1: answer 503; batch 2-9: answer 408";
+    house.sandbox.set_faults(faults.parse().unwrap());
+    let stopped = house.run(with(DoubtPolicy::Resend)).await.unwrap_err();
+    assert_eq!(stopped.report.in_doubt, [1..=2], "{stopped}");
+    // Not if its list cannot be asked.
+    house
+        .sandbox
+        .set_faults("list always: answer 403".parse().unwrap());
+    let stopped = house.run(with(DoubtPolicy::Resend)).await.unwrap_err();
+    assert_eq!(stopped.report.in_doubt, [1..=2], "{stopped}");
+    // The decision stands in the journal.
+    house.sandbox.set_faults(FaultPlan::new());
+    let report = house.run(with(DoubtPolicy::Stop)).await.unwrap();
+    assert_eq!((report.found, report.batches), (0, 2));
+    house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_attempt_is_not_too_old_when_a_later_one_is_in_doubt() {
+    let house = House::new(4, 4).await;
+    let faults = "batch 1: reset answer, hide 3 lists; batch 2: answer 503";
+    house.sandbox.set_faults(faults.parse().unwrap());
+    // Longer than the server's clock may be wrong, so that the second attempt begins that much behind the first one.
+    let grace = Duration::from_secs(6);
+    let sender = house.sender(with(DoubtPolicy::Resend)).await;
+    let sender = sender.reconciliation(
+        batchcast::send::Reconciliation::default()
+            .policy(DoubtPolicy::Resend)
+            .grace(grace, grace),
+    );
+    let input = std::io::Cursor::new(house.input());
+    let ended = sender.send_input(input, crate::support::lines()).await;
+    house.check(&ended);
+    assert_eq!(ended.unwrap().found, 1);
+    house.assert_exactly_once();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,13 +1,14 @@
 //! What may follow what.
 
 use std::fs;
+use std::time::Duration;
 
 use batchcast::encode::Batch;
 use batchcast::journal::{Breach, Decision, Entry, Journal, JournalError, MAX_LINE_BYTES, Status};
 
 use crate::{
     accepted, batch, commit, decided, finished, header, in_doubt, place, refused, rejected,
-    resumed, stopped, write,
+    resumed, stopped, withdrawn,
 };
 
 /// Whether the last of these entries may follow the others, all of which may follow one another.
@@ -43,14 +44,21 @@ fn a_batch_becomes_only_what_it_can_become() {
     let skip = || decided(1, Decision::Skip);
     let resend = || decided(1, Decision::Resend);
     let committed = || commit(1, 1, 2);
-    let states: [(&[Entry], &str); 8] = [
+    let states: [(&[Entry], &str); 11] = [
         (&[], "c"),
         (&[committed()], "r a f x d s e"),
         (&[committed(), in_doubt(1)], "r f d s e"),
         (&[committed(), accepted(1, 0, false)], ""),
         (&[committed(), refused(1)], "c"),
         (&[committed(), skip()], ""),
-        (&[committed(), resend()], "c"),
+        (&[committed(), resend()], "c f s e"),
+        // What came of a further attempt says nothing of the first one.
+        (&[committed(), resend(), committed()], "r a f x d s e"),
+        (&[committed(), resend(), committed(), refused(1)], "c f s e"),
+        (
+            &[committed(), resend(), committed(), withdrawn(1)],
+            "c f s e",
+        ),
         (&[committed(), refused(1), committed()], "r a f x d s e"),
     ];
     for (before, may) in states {
@@ -101,7 +109,7 @@ fn no_record_is_in_two_batches_that_count() {
             "{first}..={last}"
         );
     }
-    // What nobody got, and what is to be sent again, is free; what was skipped is not.
+    // What nobody got is free; what was skipped, or is to be sent again, is not.
     let again = |end: &[Entry]| {
         let mut entries = vec![commit(1, 10, 20)];
         entries.extend_from_slice(end);
@@ -109,14 +117,20 @@ fn no_record_is_in_two_batches_that_count() {
         admitted(&entries)
     };
     assert_eq!(again(&[refused(1)]), Ok(()));
-    assert_eq!(again(&[in_doubt(1), decided(1, Decision::Resend)]), Ok(()));
+    let resend = || decided(1, Decision::Resend);
     for end in [
-        in_doubt(1),
-        accepted(1, 0, false),
-        decided(1, Decision::Skip),
+        &[in_doubt(1)][..],
+        &[accepted(1, 0, false)],
+        &[decided(1, Decision::Skip)],
+        &[in_doubt(1), resend()],
+        &[resend(), commit(1, 10, 20), refused(1)],
     ] {
         let expected = Breach::Overlap { batch: 2, other: 1 };
-        assert_eq!(again(&[end]), Err(expected));
+        assert_eq!(again(end), Err(expected), "{end:?}");
+    }
+    for (first, last) in [(10, 19), (11, 20), (10, 21)] {
+        let entries = [commit(1, 10, 20), resend(), commit(1, first, last)];
+        assert_eq!(admitted(&entries), Err(Breach::OtherRecords { batch: 1 }));
     }
     // Somebody else has them by then.
     let late = [
@@ -141,7 +155,13 @@ fn a_batch_has_records() {
 #[test]
 fn a_run_is_finished_when_every_batch_is_settled() {
     assert_eq!(admitted(&[finished()]), Ok(()));
-    for open in [&[commit(1, 1, 2)][..], &[commit(1, 1, 2), in_doubt(1)]] {
+    let resend = || decided(1, Decision::Resend);
+    for open in [
+        &[commit(1, 1, 2)][..],
+        &[commit(1, 1, 2), in_doubt(1)],
+        &[commit(1, 1, 2), resend()],
+        &[commit(1, 1, 2), resend(), commit(1, 1, 2), refused(1)],
+    ] {
         let entries = [open, &[finished()]].concat();
         assert_eq!(admitted(&entries), Err(Breach::Unsettled { count: 1 }));
     }
@@ -149,10 +169,16 @@ fn a_run_is_finished_when_every_batch_is_settled() {
         accepted(1, 0, false),
         refused(1),
         decided(1, Decision::Skip),
-        decided(1, Decision::Resend),
     ] {
         assert_eq!(admitted(&[commit(1, 1, 2), settled, finished()]), Ok(()));
     }
+    let again = [
+        commit(1, 1, 2),
+        resend(),
+        commit(1, 1, 2),
+        accepted(1, 0, false),
+    ];
+    assert_eq!(admitted(&[&again[..], &[finished()]].concat()), Ok(()));
     let limit = Entry::Limit { max_bytes: 1 };
     for late in [commit(1, 1, 2), stopped(), finished(), limit] {
         assert_eq!(admitted(&[finished(), late]), Err(Breach::AfterFinished));
@@ -204,25 +230,45 @@ fn a_line_too_long_is_not_written() {
 }
 
 #[test]
-fn a_batch_that_is_sent_again_may_have_other_records() {
+fn a_batch_that_is_sent_again_is_in_doubt_since_its_first_attempt() {
     let place = place();
     let again = Batch {
-        number: 1,
-        ..batch(2, 15, 40)
+        bytes: 1_041,
+        ..batch(1, 10, 20)
     };
-    write(
-        &place.path,
-        &[
-            commit(1, 10, 20),
-            rejected(1, [1, 2]),
-            decided(1, Decision::Resend),
-            Entry::Commit { batch: again },
-        ],
-    );
+    let resend = || decided(1, Decision::Resend);
+    let entries = [
+        commit(1, 10, 20),
+        rejected(1, [1, 2]),
+        resend(),
+        Entry::Commit { batch: again },
+        refused(1),
+    ];
+    let mut journal = Journal::create(&place.path, &header()).unwrap();
+    let mut first_commit = None;
+    for entry in &entries {
+        journal.append(entry).unwrap();
+        let state = Journal::read(&place.path).unwrap();
+        let batch = &state.batches[0];
+        first_commit.get_or_insert(batch.committed_at);
+        assert!(
+            batch.status.is_open() && batch.status.is_held(),
+            "{batch:?}"
+        );
+        assert_eq!(batch.settled_at, None, "{batch:?}");
+        // Another line is written at another time.
+        std::thread::sleep(Duration::from_millis(2));
+    }
     let state = Journal::read(&place.path).unwrap();
     let [batch] = &state.batches[..] else {
         panic!("{state:?}")
     };
     assert_eq!((batch.batch, batch.commits, batch.rejects), (again, 2, 0));
-    assert_eq!(batch.status, Status::Committed);
+    assert_eq!(batch.status, Status::Resend);
+    assert_eq!(batch.resent_since, first_commit);
+    assert!(first_commit < Some(batch.committed_at));
+
+    journal.append(&accepted(1, 0, true)).unwrap();
+    let state = Journal::read(&place.path).unwrap();
+    assert!(state.batches[0].settled_at.is_some() && state.open().next().is_none());
 }

@@ -76,14 +76,42 @@ fn last(history: &[Entry], number: u64) -> Option<&Entry> {
     })
 }
 
-fn is_open(last: Option<&Entry>) -> bool {
+/// Its last bytes may have left, and that was the last that was written of it.
+fn is_fresh(history: &[Entry], number: u64) -> bool {
+    let last = last(history, number);
     matches!(last, Some(Entry::Commit { .. } | Entry::InDoubt { .. }))
 }
 
-fn is_free(last: Option<&Entry>) -> bool {
-    let resend = Decision::Resend;
+fn nobody_got_the_last(history: &[Entry], number: u64) -> bool {
+    let last = last(history, number);
     matches!(last, Some(Entry::Refused { .. } | Entry::Withdrawn { .. }))
-        || matches!(last, Some(Entry::Decided { decision, .. }) if *decision == resend)
+}
+
+fn was_to_be_sent_again(history: &[Entry], number: u64) -> bool {
+    history.iter().any(
+        |it| matches!(it, Entry::Decided { batch, decision: Decision::Resend } if *batch == number),
+    )
+}
+
+/// It is to be sent again, and was not.
+fn is_resend(history: &[Entry], number: u64) -> bool {
+    let decided = matches!(
+        last(history, number),
+        Some(Entry::Decided {
+            decision: Decision::Resend,
+            ..
+        })
+    );
+    let refused = nobody_got_the_last(history, number);
+    decided || (refused && was_to_be_sent_again(history, number))
+}
+
+fn is_open(history: &[Entry], number: u64) -> bool {
+    is_fresh(history, number) || is_resend(history, number)
+}
+
+fn is_free(history: &[Entry], number: u64) -> bool {
+    nobody_got_the_last(history, number) && !was_to_be_sent_again(history, number)
 }
 
 fn last_commit(history: &[Entry], number: u64) -> Option<RangeInclusive<u64>> {
@@ -123,29 +151,31 @@ fn may_follow(history: &[Entry], entry: &Entry) -> bool {
         Entry::Commit { batch } => {
             let taken = |record| {
                 numbers(history).into_iter().any(|number| {
-                    !is_free(last(history, number))
+                    !is_free(history, number)
                         && last_commit(history, number).unwrap().contains(&record)
                 })
             };
-            let before = last(history, batch.number);
+            let number = batch.number;
             let mut records = batch.first.record..=batch.last.record;
-            batch.first.record > 0 && (before.is_none() || is_free(before)) && !records.any(taken)
+            if is_resend(history, number) {
+                return last_commit(history, number) == Some(records);
+            }
+            let is_new = last(history, number).is_none() || is_free(history, number);
+            batch.first.record > 0 && is_new && !records.any(taken)
         }
         Entry::Accepted { batch, found, .. } => match last(history, *batch) {
             Some(Entry::Commit { .. }) => true,
-            Some(Entry::InDoubt { .. }) => *found,
-            _ => false,
+            _ => *found && is_open(history, *batch),
         },
         Entry::Refused { batch, .. } | Entry::Withdrawn { batch, .. } => {
             matches!(last(history, *batch), Some(Entry::Commit { .. }))
         }
-        Entry::Rejected { batch, .. }
-        | Entry::InDoubt { batch, .. }
-        | Entry::Decided { batch, .. } => is_open(last(history, *batch)),
+        Entry::Rejected { batch, .. } | Entry::InDoubt { batch, .. } => is_fresh(history, *batch),
+        Entry::Decided { batch, .. } => is_open(history, *batch),
         Entry::Limit { max_bytes } => *max_bytes > 0,
         Entry::Finished { .. } => !numbers(history)
             .into_iter()
-            .any(|number| is_open(last(history, number))),
+            .any(|number| is_open(history, number)),
         _ => true,
     }
 }
@@ -181,14 +211,14 @@ fn compare(state: &State, history: &[Entry]) {
     });
     assert_eq!(state.max_bytes, limits.min());
 
-    let open = |number: &u64| is_open(last(history, *number));
+    let open = |number: &u64| is_open(history, *number);
     let open: Vec<_> = numbers.iter().copied().filter(open).collect();
     assert_eq!(
         state.open().map(|it| it.batch.number).collect::<Vec<_>>(),
         open
     );
     let mut held: Vec<_> = numbers;
-    held.retain(|&number| !is_free(last(history, number)));
+    held.retain(|&number| !is_free(history, number));
     held.sort_by_key(|&number| *last_commit(history, number).unwrap().start());
     let found: Vec<_> = state.held().iter().map(|it| it.batch.number).collect();
     assert_eq!(found, held);
@@ -214,7 +244,9 @@ fn compare_batch(state: &BatchState, history: &[Entry]) {
     });
     assert_eq!(state.rejects, rejects.sum::<u64>());
 
+    let is_held = was_to_be_sent_again(history, number);
     let status = match last(history, number).unwrap().clone() {
+        Entry::Refused { .. } | Entry::Withdrawn { .. } if is_held => Status::Resend,
         Entry::Accepted {
             id,
             batch_size,

@@ -49,7 +49,7 @@ impl Row {
             Status::Refused { .. } => ("refused", None, 0, false),
             Status::Withdrawn => ("withdrawn", None, 0, false),
             Status::Committed | Status::InDoubt { .. } => ("in doubt", None, 0, true),
-            Status::Resend => ("to be resent", None, 0, false),
+            Status::Resend => ("to be resent", None, 0, true),
             Status::Skipped => ("skipped", None, 0, true),
         };
         let sent = &batch.batch;
@@ -117,7 +117,7 @@ impl Row {
 
     /// It may have been accepted, or may yet be.
     pub(crate) fn is_in_doubt(&self) -> bool {
-        self.state == Some("in doubt")
+        matches!(self.state, Some("in doubt" | "to be resent"))
     }
 
     /// What can be known of it is known, and somebody of it got no message, or may not have got one.

@@ -30,7 +30,12 @@ pub(super) struct Moment(SystemTime, Instant);
 
 impl Moment {
     fn now() -> Self {
-        Self(SystemTime::now(), Instant::now())
+        Self::of(SystemTime::now())
+    }
+
+    /// A moment that is not later than now.
+    pub(super) fn of(time: SystemTime) -> Self {
+        Self(time, Instant::now())
     }
 
     /// When that was, by the clock as it is now.

@@ -1,7 +1,5 @@
 //! A batch of which it is unknown whether it was accepted.
 
-use std::time::SystemTime;
-
 use super::{Delivery, Ended, Item, accepted_entry};
 use crate::journal::{Decision, Entry};
 use crate::send::Event;
@@ -15,69 +13,79 @@ impl Delivery<'_> {
     pub(super) async fn settle_doubt(
         &mut self,
         item: &mut Item,
-        began: SystemTime,
-        committed: SystemTime,
         failure: Failure,
     ) -> Option<Ended> {
         let shared = self.shared;
         let batch = item.number;
-        let (end, missing) = match item.source.complete_if_it_can().await {
-            Ok(known) => known,
-            Err(failure) => return Some(Ended::failed(Fate::InDoubt, failure)),
-        };
         if let Err(failure) = shared.handler.call(Event::InDoubt {
             batch,
             failure: &failure,
         }) {
             return Some(Ended::failed(Fate::InDoubt, failure));
         }
-        let sure_since = if item.committed.is_some() {
-            committed
-        } else {
-            began
-        };
-        let finding = {
-            let body = || item.source.reader(&end);
-            let sought = Sought {
-                batch: end.batch,
-                since: began,
-                sure_since,
-                committed,
-                body: &body,
-                missing: missing.as_ref(),
-                tail: shared.dialect.tail(),
-            };
-            tokio::select! {
-                biased;
-                () = shared.halted() => return Some(Ended::failed(Fate::InDoubt, failure)),
-                finding = reconcile::reconcile(shared, &sought) => finding,
-            }
-        };
-        match finding {
-            Finding::Found(mut receipt) => {
-                receipt.rejected = item.rejects.rejected;
-                receipt.unplaced = item.rejects.unplaced;
-                Some(self.found(receipt, failure).await)
-            }
-            Finding::Unclear(why) => {
-                let policy = match item.committed {
+        match self.look(item).await {
+            Err(why) => Some(Ended::failed(Fate::InDoubt, why.unwrap_or(failure))),
+            Ok(Finding::Found(receipt)) => Some(self.found(item, receipt, failure).await),
+            Ok(Finding::Unclear(why)) => {
+                let policy = match item.unseen {
                     Some(_) => shared.reconciliation.if_unclear(),
                     None => DoubtPolicy::Stop,
                 };
-                let unclear = FailureKind::Unclear {
-                    failure: failure.to_string(),
-                    why: why.to_string(),
-                };
-                self.decide(item, policy, unclear.into()).await
+                self.decide(item, policy, unclear(&failure, why.to_string()))
+                    .await
             }
-            Finding::Absent => {
-                let policy = shared.reconciliation.if_absent();
+            Ok(Finding::Absent) => {
+                let is_decided = item.unseen.is_some_and(|doubt| doubt.is_decided);
+                let policy = match shared.reconciliation.if_absent() {
+                    // Somebody has decided it, and it was not done.
+                    DoubtPolicy::Stop if is_decided => DoubtPolicy::Resend,
+                    policy => policy,
+                };
                 let told = shared.handler.call(Event::NotFound { batch, policy });
                 match told {
                     Ok(()) => self.decide(item, policy, failure).await,
                     Err(failure) => Some(Ended::failed(Fate::InDoubt, failure)),
                 }
             }
+        }
+    }
+
+    /// Before another attempt: one that may have been accepted may be in the list by now. `None`: it is not.
+    pub(super) async fn look_again(&mut self, item: &mut Item, failure: Failure) -> Option<Ended> {
+        match self.look(item).await {
+            Err(why) => Some(Ended::failed(Fate::InDoubt, why.unwrap_or(failure))),
+            Ok(Finding::Found(receipt)) => Some(self.found(item, receipt, failure).await),
+            Ok(Finding::Unclear(why)) => {
+                let unclear = unclear(&failure, why.to_string());
+                Some(Ended::failed(Fate::InDoubt, unclear))
+            }
+            // It was decided already that it is sent again then.
+            Ok(Finding::Absent) => None,
+        }
+    }
+
+    /// Looks for the attempts that may have been accepted. An error says why that cannot be done, unless it is only that
+    /// the run is to end.
+    async fn look(&self, item: &mut Item) -> Result<Finding, Option<Failure>> {
+        let shared = self.shared;
+        let Some(suspects) = item.suspects else {
+            return Ok(Finding::Absent);
+        };
+        let (end, missing) = item.source.complete_if_it_can().await?;
+        let body = || item.source.reader(&end);
+        let sought = Sought {
+            batch: end.batch,
+            since: suspects.began.at_the_earliest(),
+            sure_since: suspects.sure_since.at_the_earliest(),
+            committed: suspects.committed,
+            body: &body,
+            missing: missing.as_ref(),
+            tail: shared.dialect.tail(),
+        };
+        tokio::select! {
+            biased;
+            () = shared.halted() => Err(None),
+            finding = reconcile::reconcile(shared, &sought) => Ok(finding),
         }
     }
 
@@ -109,9 +117,9 @@ impl Delivery<'_> {
                 let written = shared.ledger.sync(Entry::Decided { batch, decision }).await;
                 match written {
                     Err(failure) => Some(Ended::failed(Fate::InDoubt, failure)),
-                    // A further process sends it, as the journal says now.
+                    // A further process looks for it once more, and sends it, as the journal says now.
                     Ok(()) if !item.source.can_rewind() => {
-                        Some(Ended::failed(Fate::NotSent, failure))
+                        Some(Ended::failed(Fate::InDoubt, failure))
                     }
                     Ok(()) => None,
                 }
@@ -120,18 +128,17 @@ impl Delivery<'_> {
     }
 
     /// A batch in doubt is in the API's list.
-    async fn found(&self, receipt: Receipt, failure: Failure) -> Ended {
+    async fn found(&self, item: &Item, mut receipt: Receipt, failure: Failure) -> Ended {
         let shared = self.shared;
+        receipt.rejected = item.rejects.rejected;
+        receipt.unplaced = item.rejects.unplaced;
         // Another delivery may have looked at the same time.
         if !shared.ids().insert(receipt.id.clone()) {
-            let unclear = FailureKind::Unclear {
-                failure: failure.to_string(),
-                why: format!(
-                    "batch {} of the server's list has its recipients, and is another one",
-                    receipt.id
-                ),
-            };
-            return Ended::failed(Fate::InDoubt, unclear.into());
+            let why = format!(
+                "batch {} of the server's list has its recipients, and is another one",
+                receipt.id
+            );
+            return Ended::failed(Fate::InDoubt, unclear(&failure, why));
         }
         let written = shared.ledger.sync(accepted_entry(&receipt)).await;
         let told = written.and_then(|()| shared.handler.call(Event::Accepted(&receipt)));
@@ -141,4 +148,10 @@ impl Delivery<'_> {
             Err(failure) => Ended::Failed(Fate::Accepted, receipt, failure),
         }
     }
+}
+
+/// The list does not tell what became of a batch that is in doubt for this reason.
+pub(super) fn unclear(failure: &Failure, why: String) -> Failure {
+    let failure = failure.to_string();
+    FailureKind::Unclear { failure, why }.into()
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use self::attempt::Attempted;
+use self::attempt::{Attempted, Moment};
 pub(super) use self::shared::Shared;
 use crate::encode::Batch;
 use crate::journal::Entry;
@@ -23,6 +23,7 @@ use crate::send::coverage::{Fate, Place};
 use crate::send::feed::Opened;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, RejectCount};
 use crate::send::policy::{Action, Circumstances, Policy};
+use crate::send::replay::Doubt;
 use crate::send::source::Source;
 
 /// For a batch that an earlier process sent it is unknown when its upload began: this long before its last bytes
@@ -56,11 +57,65 @@ struct Item {
     number: u64,
     first: Position,
     source: Source,
-    /// An earlier process committed it then.
-    committed: Option<SystemTime>,
+    /// An earlier process committed it, and this one has not looked for it yet.
+    unseen: Option<Doubt>,
+    /// They are looked for before each further attempt, and as long as there are any, nobody can say that it was not sent.
+    suspects: Option<Suspects>,
     /// What its last answer told of rejects, which may have been lost behind them.
     rejects: RejectCount,
     attempt: u32,
+}
+
+impl Item {
+    /// What becomes of it if it is given up now.
+    const fn fate(&self) -> Fate {
+        match self.suspects {
+            Some(_) => Fate::InDoubt,
+            None => Fate::NotSent,
+        }
+    }
+}
+
+/// The attempts at a body that may have been accepted, whatever came of those behind them.
+#[derive(Clone, Copy)]
+struct Suspects {
+    /// When the first of them began, at the earliest.
+    began: Moment,
+    /// What was created from then on may be one of them; before, it is too early to be sure.
+    sure_since: Moment,
+    /// When the last bytes of the last of them left, at the earliest.
+    committed: SystemTime,
+}
+
+impl Suspects {
+    /// Those of earlier processes.
+    fn of(doubt: Doubt) -> Self {
+        // By a clock that has been put back since, it is later than now: then, at the latest, it was.
+        let now = SystemTime::now();
+        let since = doubt.since.min(now);
+        let began = since.checked_sub(LONGEST_UPLOAD);
+        Self {
+            began: Moment::of(began.unwrap_or(since)),
+            sure_since: Moment::of(since),
+            committed: doubt.committed.min(now),
+        }
+    }
+
+    /// One more.
+    fn with(earlier: Option<Self>, began: Moment) -> Self {
+        let committed = SystemTime::now();
+        match earlier {
+            Some(earlier) => Self {
+                committed,
+                ..earlier
+            },
+            None => Self {
+                began,
+                sure_since: began,
+                committed,
+            },
+        }
+    }
 }
 
 /// Delivers a batch. Returns when nothing is open any more.
@@ -78,7 +133,8 @@ pub(super) async fn deliver(
         number: opened.number,
         first: opened.first,
         source,
-        committed: opened.committed,
+        unseen: opened.doubt,
+        suspects: opened.doubt.map(Suspects::of),
         rejects: opened.rejects,
         attempt: 0,
     }]);
@@ -137,7 +193,7 @@ pub(super) async fn deliver(
     Delivered {
         number: opened.number,
         parts: parts.collect(),
-        was_in_doubt: opened.committed.is_some(),
+        was_in_doubt: opened.doubt.is_some(),
         failure,
     }
 }
@@ -175,17 +231,14 @@ impl<'a> Delivery<'a> {
     }
 
     async fn run(&mut self, item: &mut Item) -> Ended {
-        if let Some(committed) = item.committed {
-            // By a clock that has been put back since, it is later than now: then, at the latest, it was.
-            let committed = committed.min(SystemTime::now());
-            let began = committed.checked_sub(LONGEST_UPLOAD).unwrap_or(committed);
+        if item.unseen.is_some() {
             item.source.rewind();
-            let doubt = FailureKind::Unseen.into();
-            if let Some(ended) = self.settle_doubt(item, began, committed, doubt).await {
+            let unseen = FailureKind::Unseen.into();
+            if let Some(ended) = self.settle_doubt(item, unseen).await {
                 return ended;
             }
             // What becomes of it from here on is this process's own to know.
-            item.committed = None;
+            item.unseen = None;
         }
         loop {
             let attempted = self.attempt(item).await;
@@ -210,10 +263,14 @@ impl<'a> Delivery<'a> {
             let fate = match &attempted.outcome {
                 Outcome::Accepted(_) => Fate::Accepted,
                 Outcome::InDoubt(_) => Fate::InDoubt,
-                _ => Fate::NotSent,
+                _ => item.fate(),
             };
             let receipt = accepted(attempted.outcome);
             return Some(Ended::Failed(fate, receipt, failure));
+        }
+        if attempted.was_committed {
+            // As in the journal, they are those of the last one that was committed.
+            item.rejects = attempted.rejects;
         }
         // What reads live would keep the encoder waiting in every pause from here on.
         let can_rewind = item.source.rewind();
@@ -243,19 +300,26 @@ impl<'a> Delivery<'a> {
         };
         match action {
             // Only an accepted batch is done.
-            Action::Done | Action::Stop => Some(Ended::failed(Fate::NotSent, failure)),
+            Action::Done | Action::Stop => Some(Ended::failed(item.fate(), failure)),
             Action::Reconcile => {
-                item.rejects = attempted.rejects;
-                let (began, committed) = (attempted.began.at_the_earliest(), SystemTime::now());
-                let ended = self.settle_doubt(item, began, committed, failure).await;
+                item.suspects = Some(Suspects::with(item.suspects, attempted.began));
+                let ended = self.settle_doubt(item, failure).await;
                 match (ended, attempted.untold) {
                     // Whatever became of it: what could not be told of its answer ends the run.
                     (Some(Ended::Settled(fate, receipt)), Err(failure)) => {
                         Some(Ended::Failed(fate, receipt, failure))
                     }
-                    (None, Err(failure)) => Some(Ended::failed(Fate::NotSent, failure)),
+                    (None, Err(failure)) => Some(Ended::failed(item.fate(), failure)),
                     (ended, _) => ended,
                 }
+            }
+            // Its parts could not be found in the list as what it is there.
+            Action::Split if item.suspects.is_some() => {
+                let learned = self.learn_unseen_limit(item).await;
+                let why = "an earlier attempt may have been accepted, so it is not sent in parts";
+                let unclear = || doubt::unclear(&failure, why.to_owned());
+                let failure = learned.err().unwrap_or_else(unclear);
+                Some(Ended::failed(item.fate(), failure))
             }
             // It cannot be sent again in this run.
             _ if !can_rewind => {
@@ -264,16 +328,16 @@ impl<'a> Delivery<'a> {
                     _ => Ok(()),
                 };
                 let failure = kept.err().unwrap_or(failure);
-                Some(Ended::failed(Fate::NotSent, failure))
+                Some(Ended::failed(item.fate(), failure))
             }
             Action::Renew => {
                 if let Some(bearer) = &attempted.bearer {
                     shared.client.refuse(bearer).await;
                 }
-                self.told(item, &failure)
+                self.again(item, failure).await
             }
             // The client holds all requests back itself.
-            Action::Penalty(_) => self.told(item, &failure),
+            Action::Penalty(_) => self.again(item, failure).await,
             Action::Again(pause) => {
                 let told = self.told(item, &failure);
                 if told.is_none() {
@@ -284,12 +348,13 @@ impl<'a> Delivery<'a> {
                         () = shared.halted() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
+                    return self.look_again(item, failure).await;
                 }
                 told
             }
             Action::WithLength => {
                 shared.wants_length.store(true, Ordering::Relaxed);
-                self.told(item, &failure)
+                self.again(item, failure).await
             }
             Action::Split => match self.split(item).await {
                 Ok(parts) => Some(Ended::Split(parts, self.permit.take())),
@@ -298,12 +363,20 @@ impl<'a> Delivery<'a> {
         }
     }
 
+    /// Tells that an attempt failed, and that there will be another, if none was accepted before.
+    async fn again(&mut self, item: &mut Item, failure: Failure) -> Option<Ended> {
+        match self.told(item, &failure) {
+            None => self.look_again(item, failure).await,
+            told => told,
+        }
+    }
+
     /// Tells that an attempt failed, and that there will be another.
     fn told(&self, item: &Item, failure: &Failure) -> Option<Ended> {
         let batch = item.number;
         let told = self.shared.handler.call(Event::Failed { batch, failure });
         told.err()
-            .map(|failure| Ended::failed(Fate::NotSent, failure))
+            .map(|failure| Ended::failed(item.fate(), failure))
     }
 }
 

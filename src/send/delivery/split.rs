@@ -105,7 +105,8 @@ impl Delivery<'_> {
                     number,
                     first,
                     source: item.source.slice(slice),
-                    committed: None,
+                    unseen: None,
+                    suspects: None,
                     rejects: RejectCount::default(),
                     attempt: 0,
                 }
