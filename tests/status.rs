@@ -126,11 +126,18 @@ async fn the_rate_limit_is_kept_and_what_passes_is_asked_again() {
 #[tokio::test]
 async fn lists_are_asked_for_from_the_batch_on() {
     // The API's lists begin a day ago, unless they are told otherwise.
-    let (_sandbox, client, id) = sent(Sandbox::builder().rate_limit(None), 3).await;
+    let (sandbox, client, id) = sent(Sandbox::builder().rate_limit(None), 3).await;
     let readback = Readback::new(&client);
     let mut batch = readback.batch(&id).await.unwrap().unwrap();
-    for (created, found) in [("2020-01-01T00:00:00Z", 3), ("2099-01-01T00:00:00Z", 0)] {
-        batch.creation_time = Some(created.to_owned());
+    sandbox.age(Duration::from_secs(3 * 24 * 3_600));
+    // Also of a batch of which only the id is known.
+    for (created, found) in [
+        (Some("2020-01-01T00:00:00Z"), 3),
+        (Some("2099-01-01T00:00:00Z"), 0),
+        (Some("some day"), 3),
+        (None, 3),
+    ] {
+        batch.creation_time = created.map(str::to_owned);
         let counts = readback.statuses(&batch).await.unwrap();
         assert_eq!(counts.delivered.count, found);
         let page = readback

@@ -179,6 +179,11 @@ impl Sandbox {
         self.state.faults.set(plan);
     }
 
+    /// Makes all batches so much older, as if so much time had passed.
+    pub fn age(&self, by: std::time::Duration) {
+        self.state.store().age(by);
+    }
+
     /// Lists these opt-outs in the place of those set before.
     pub fn set_opt_outs(&self, opt_outs: impl IntoIterator<Item = OptOut>) {
         let opt_outs = opt_outs.into_iter().collect();

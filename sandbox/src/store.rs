@@ -1,6 +1,7 @@
 //! What can be read back: the last batches and the last messages, in bounded memory.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -128,6 +129,13 @@ impl Store {
         let now = Instant::now();
         let shown = move |batch: &&Batch| batch.hidden.is_none_or(|hidden| hidden.is_over(now));
         self.batches.iter().rev().filter(shown)
+    }
+
+    /// Makes all batches so much older.
+    pub(crate) fn age(&mut self, by: Duration) {
+        for batch in &mut self.batches {
+            batch.created = batch.created.checked_sub(by).unwrap_or(Timestamp::MIN);
+        }
     }
 
     /// Counts a call of the list, for the batches that were hidden from it.

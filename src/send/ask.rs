@@ -8,6 +8,10 @@ use crate::send::outcome::Failure;
 use crate::send::policy::{Action, Circumstances, Policy, Retry};
 use crate::send::response;
 
+/// Where a list about one batch begins, if it is not known when the batch was created: before there was such an API.
+/// The API looks back a day unless it is told otherwise.
+pub(crate) const BEFORE_ALL: &str = "2020-01-01T00:00:00Z";
+
 /// A page of one of the API's lists.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -285,9 +285,8 @@ async fn statuses(shared: &Shared, sent: &Sent) -> Result<Statuses, Failure> {
         let created: Timestamp = created.parse().ok()?;
         created.checked_sub(SignedDuration::from_secs(60)).ok()
     });
-    let since = since.map(|since| since.to_string());
-    let mut query = vec![("batchId", sent.id.as_str())];
-    query.extend(since.as_deref().map(|since| ("dateFrom", since)));
+    let since = since.map_or(ask::BEFORE_ALL.to_owned(), |since| since.to_string());
+    let query = [("batchId", sent.id.as_str()), ("dateFrom", &since)];
     ask(shared, sent.number, shared.dialect.statuses_path(), &query).await
 }
 

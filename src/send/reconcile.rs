@@ -27,6 +27,9 @@ use crate::send::source::SourceReader;
 /// How far the server's clock may be from where its answers show it: they have whole seconds.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
+/// How much earlier than its batch a message may have been created in the server's eyes.
+const MESSAGE_MARGIN: SignedDuration = SignedDuration::from_mins(5);
+
 /// What to do about a batch that is in doubt.
 ///
 /// It is looked for in the API's list of batches first. Only if it is not there after a grace period does the
@@ -184,7 +187,7 @@ async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> 
         if shared.knows(&response::id(&candidate.listed.id)) {
             continue;
         }
-        match compare(shared, sought, &candidate.listed).await? {
+        match compare(shared, sought, &candidate).await? {
             Match::Same if candidate.is_early => {
                 unsure = Some("was created before this one's last bytes left");
             }
@@ -252,6 +255,9 @@ struct Candidate {
     listed: Listed,
     /// It was created somewhat early for that.
     is_early: bool,
+    /// When its messages were created, at the earliest and at the latest. The list of messages begins a day ago unless
+    /// it is told otherwise.
+    period: (Timestamp, Timestamp),
 }
 
 /// The batches of the list that may be it, by what the list says of them.
@@ -293,7 +299,13 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
                 && !shared.knows(&response::id(&listed.id));
             if fits && seen.insert(listed.id.clone()) {
                 let is_early = created.is_none_or(|created| created < sure_since);
-                found.push(Candidate { listed, is_early });
+                let begun = created.unwrap_or(since);
+                let begun = begun.checked_sub(MESSAGE_MARGIN).unwrap_or(Timestamp::MIN);
+                found.push(Candidate {
+                    listed,
+                    is_early,
+                    period: (begun, until),
+                });
             }
         }
         if next.is_none() {
@@ -312,9 +324,20 @@ fn timestamp(text: &str) -> Option<Timestamp> {
 }
 
 /// Compares the recipients and texts of a listed batch's first page with what was sent.
-async fn compare(shared: &Shared, sought: &Sought<'_>, listed: &Listed) -> Result<Match, Failure> {
+async fn compare(
+    shared: &Shared,
+    sought: &Sought<'_>,
+    candidate: &Candidate,
+) -> Result<Match, Failure> {
     let path = shared.dialect.messages_path();
-    let query = [("batchId", listed.id.as_str()), ("view", "Detailed")];
+    let (from, to) = candidate.period;
+    let (from, to) = (from.to_string(), to.to_string());
+    let query = [
+        ("batchId", candidate.listed.id.as_str()),
+        ("view", "Detailed"),
+        ("dateFrom", &from),
+        ("dateTo", &to),
+    ];
     let page: Page<ListedMessage> = ask(shared, sought, path, &query, None).await?;
     let mut wanted: HashMap<String, HashSet<Option<String>>> = HashMap::new();
     for message in page.records {

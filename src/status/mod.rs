@@ -41,7 +41,7 @@ pub use self::records::{
     BatchPhase, BatchStatus, DeliveryStatus, MessageStatus, StatusCount, Statuses,
 };
 use crate::envelope::Dialect;
-use crate::send::ask::{Question, ask, ask_page};
+use crate::send::ask::{BEFORE_ALL, Question, ask, ask_page};
 use crate::send::{Client, Failure, FailureKind, Retry, WaitingFor};
 
 /// How many records of a list the API gives at once, at most.
@@ -123,7 +123,7 @@ impl<'c> Readback<'c> {
     /// If the API cannot be asked, or answers with anything else.
     pub async fn statuses(&self, batch: &BatchStatus) -> Result<Statuses, Failure> {
         let since = since(batch);
-        let query = query(batch, since.as_deref());
+        let query = query(batch, &since);
         let path = self.dialect.statuses_path();
         ask(self.client, self.question(path, &query), &*self.waiting).await
     }
@@ -161,7 +161,7 @@ impl fmt::Debug for Readback<'_> {
 pub struct Messages<'r> {
     readback: &'r Readback<'r>,
     batch: BatchStatus,
-    since: Option<String>,
+    since: String,
     view: View,
     next: Next,
 }
@@ -184,7 +184,7 @@ impl<'r> Messages<'r> {
             Next::Token(token) => Some(token.clone()),
             Next::None => return Ok(None),
         };
-        let mut query = query(&self.batch, self.since.as_deref());
+        let mut query = query(&self.batch, &self.since);
         query.push(("direction", "Outbound"));
         let view = match self.view {
             View::Simple => "Simple",
@@ -213,16 +213,15 @@ impl<'r> Messages<'r> {
     }
 }
 
-fn query<'q>(batch: &'q BatchStatus, since: Option<&'q str>) -> Vec<(&'q str, &'q str)> {
-    let mut query = vec![("batchId", batch.id.as_str())];
-    query.extend(since.map(|since| ("dateFrom", since)));
-    query
+fn query<'q>(batch: &'q BatchStatus, since: &'q str) -> Vec<(&'q str, &'q str)> {
+    vec![("batchId", batch.id.as_str()), ("dateFrom", since)]
 }
 
-fn since(batch: &BatchStatus) -> Option<String> {
-    let created: Timestamp = batch.creation_time.as_deref()?.parse().ok()?;
-    let earlier = created.checked_sub(MARGIN).ok()?;
-    Some(earlier.to_string())
+fn since(batch: &BatchStatus) -> String {
+    let created = batch.creation_time.as_deref();
+    let created = created.and_then(|created| created.parse::<Timestamp>().ok());
+    let earlier = created.and_then(|created| created.checked_sub(MARGIN).ok());
+    earlier.map_or_else(|| BEFORE_ALL.to_owned(), |earlier| earlier.to_string())
 }
 
 /// Whether it can stand in a path as it is. The API's ids are UUIDs.
@@ -242,10 +241,9 @@ mod tests {
     #[test]
     fn lists_begin_before_their_batch() {
         let mut batch = BatchStatus::of_id("x");
-        assert_eq!(query(&batch, since(&batch).as_deref()).len(), 1);
+        assert_eq!(since(&batch), BEFORE_ALL);
         batch.creation_time = Some("2020-10-12T18:59:55.053902+02:00".to_owned());
-        let since = since(&batch);
-        assert_eq!(since.as_deref(), Some("2020-10-12T16:54:55.053902Z"));
+        assert_eq!(since(&batch), "2020-10-12T16:54:55.053902Z");
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct BatchStatus {
 }
 
 impl BatchStatus {
-    /// A batch of which only the id is known.
+    /// A batch of which only the id is known. What is asked about it is asked since there is such an API.
     #[must_use]
     pub fn of_id(id: impl Into<String>) -> Self {
         Self {

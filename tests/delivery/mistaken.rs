@@ -120,6 +120,27 @@ async fn a_clock_that_was_wrong_then_does_not_hide_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_more_than_a_day_old_is_found() {
+    // Lists begin a day ago, unless they are told otherwise: that of messages too, by which it is compared.
+    for (hours, fault) in [
+        (30, "reset answer"),
+        (30, "answer 503"),
+        (24 * 40, "reset answer"),
+    ] {
+        let house = House::new(4, 2).await;
+        in_doubt(&house, fault).await;
+        put_clock(&house, SignedDuration::from_hours(-hours));
+        house
+            .sandbox
+            .age(Duration::from_secs(3_600 * hours.unsigned_abs()));
+        let report = house.run(resend()).await.unwrap();
+        let found = u64::from(fault == "reset answer");
+        assert_eq!(report.found, found, "{hours} h, {fault}");
+        house.assert_exactly_once();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_without_an_end_is_not_read_forever() {
     let house = House::new(2, 2).await;
     in_doubt(&house, "reset answer").await;
