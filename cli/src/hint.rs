@@ -126,6 +126,9 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
                 "the account or the app may lack the permission to send (A2PSMS), or --from the feature"
             }
             404 => "check --base-url (RC_SERVER_URL)",
+            411 => {
+                "the server wants to know a batch's length before: without --spool none it is told"
+            }
             413 => "the server takes not even one message of this size",
             429 => "the account's rate limit: wait before you try again",
             _ => return None,

@@ -26,8 +26,8 @@
 //! | accepted | | go on |
 //! | not sent, incomplete, refused | no connection, lost connection, stall, 408, 5xx, 2xx before the tail | wait for `Retry-After`, else 2 s doubling to 60 s, and try again; after 5 tries stop ([`Retry`]) |
 //! | | 401 | get a new token and try again, once; then stop |
-//! | | 411 | try again with a `Content-Length`, and keep to that |
-//! | | 413 | split the batch in halves, and keep to the smaller limit; stop if it has one message |
+//! | | 411 | try again with a `Content-Length`, and keep to that; stop if it had one, or without a spool |
+//! | | 413 | split the batch in halves, and keep to the smaller limit; stop if it has one message, or without a spool |
 //! | | 429 | send nothing for `Retry-After`, else 30 s, and try again |
 //! | | 3xx, other 4xx | stop |
 //! | | no token | the token endpoint was asked again by its own rules: stop |

@@ -244,6 +244,16 @@ pub enum FailureKind {
     /// The server answered with something else than success.
     #[error("the server answered {0}")]
     Answer(ApiError),
+    /// The server found a batch too large. It cannot be split in this run, and is made smaller in the next.
+    #[error(
+        "the server answered {answer}; a further run makes batches of {max_bytes} bytes at most"
+    )]
+    TooLarge {
+        /// The answer.
+        answer: ApiError,
+        /// The most bytes of a body from now on: fewer than before.
+        max_bytes: u64,
+    },
     /// The server said success, and then what follows is no receipt.
     #[error("the server answered {status}, but its receipt cannot be read: {reason}")]
     Receipt {

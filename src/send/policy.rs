@@ -156,6 +156,7 @@ impl Policy {
             | FailureKind::Handler(_)
             | FailureKind::Journal(_)
             | FailureKind::Spool(_)
+            | FailureKind::TooLarge { .. }
             | FailureKind::Unseen
             | FailureKind::Unclear { .. }
             | FailureKind::Declined
@@ -205,9 +206,8 @@ impl Policy {
 /// something has to be put right first.
 pub(super) fn is_passing(failure: &Failure) -> bool {
     match failure.kind() {
-        FailureKind::Answer(answer) => {
-            matches!(answer.status, 401 | 408 | 411 | 413 | 429 | 500..)
-        }
+        // Not 411 and 413: what can be done about them was done, unless it was learned what a further run can do.
+        FailureKind::Answer(answer) => matches!(answer.status, 401 | 408 | 429 | 500..),
         FailureKind::Authorization(cause) => !matches!(
             cause.kind(),
             FailureKind::Answer(answer) if matches!(answer.status, 400..=407)
@@ -216,6 +216,7 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         | FailureKind::Timeout { .. }
         | FailureKind::Receipt { .. }
         | FailureKind::Interrupted
+        | FailureKind::TooLarge { .. }
         | FailureKind::Unseen
         | FailureKind::Unclear { .. }
         | FailureKind::Declined

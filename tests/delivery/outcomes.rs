@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use batchcast::journal::Journal;
 use batchcast::send::{DoubtPolicy, FailureKind};
-use batchcast_sandbox::fault::FaultRule;
+use batchcast_sandbox::fault::{FaultPlan, FaultRule};
 
-use crate::support::{House, Options, client, envelope, lines, within};
+use crate::support::{Bodies, House, Options, client, envelope, lines, within};
 
 /// What becomes of a run whose first batch meets a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +173,47 @@ async fn all_other_faults() {
         .iter()
         .map(|&(fault, becomes)| (fault.to_owned(), becomes));
     all_meet(cases.collect()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_further_process_can_help_is_not_passing() {
+    for (messages, bodies, answer) in [
+        (1, Bodies::Spooled, "413"),
+        (1, Bodies::Spooled, "413 early"),
+        (5, Bodies::Spooled, "413"),
+        (5, Bodies::Reread, "413"),
+        (1, Bodies::Gone, "413"),
+        (5, Bodies::Gone, "413"),
+        (5, Bodies::Spooled, "411"),
+        (5, Bodies::Gone, "411"),
+    ] {
+        let shown = format!("{messages} {bodies:?}: {answer}");
+        let house = House::new(messages, 5).await;
+        let faults = format!("batch always: answer {answer}");
+        house.sandbox.set_faults(faults.parse().unwrap());
+        let options = Options {
+            bodies,
+            ..Options::default()
+        };
+        let limit = || {
+            let state = Journal::read(&house.journal()).unwrap();
+            state.max_bytes.unwrap_or(u64::MAX)
+        };
+        // A script goes on as long as it is told that it passes: then something must have been learned.
+        let mut before = u64::MAX;
+        let stopped = loop {
+            let stopped = house.run(options).await.unwrap_err();
+            if !stopped.is_passing() {
+                break stopped;
+            }
+            assert!(limit() < before, "{shown}: {stopped}");
+            before = limit();
+        };
+        assert!(stopped.to_string().contains(&answer[..3]), "{shown}");
+        house.sandbox.set_faults(FaultPlan::new());
+        house.run(options).await.unwrap();
+        house.assert_exactly_once();
+    }
 }
 
 /// A certificate for a server that is not the one that answers.

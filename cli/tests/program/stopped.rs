@@ -74,7 +74,8 @@ fn no_answer_is_in_doubt_too() {
 fn an_early_refusal_means_that_nobody_got_a_message() {
     // 4: something that passes.
     for (status, hint, code) in [
-        ("413 Request Entity Too Large", "not even one message", 4),
+        ("413 Request Entity Too Large", "not even one message", 1),
+        ("411 Length Required", "--spool", 1),
         ("401 Unauthorized", "RC_ACCESS_TOKEN", 4),
         ("404 Not Found", "--base-url", 1),
         ("403 Forbidden", "permission", 1),

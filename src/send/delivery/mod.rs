@@ -315,19 +315,16 @@ impl<'a> Delivery<'a> {
             }
             // Its parts could not be found in the list as what it is there.
             Action::Split if item.suspects.is_some() => {
-                let learned = self.learn_unseen_limit(item).await;
                 let why = "an earlier attempt may have been accepted, so it is not sent in parts";
-                let unclear = || doubt::unclear(&failure, why.to_owned());
-                let failure = learned.err().unwrap_or_else(unclear);
-                Some(Ended::failed(item.fate(), failure))
+                let unclear = doubt::unclear(&failure, why.to_owned());
+                Some(Ended::failed(item.fate(), unclear))
             }
             // It cannot be sent again in this run.
             _ if !can_rewind => {
-                let kept = match action {
-                    Action::Split => self.learn_unseen_limit(item).await,
-                    _ => Ok(()),
+                let failure = match action {
+                    Action::Split => self.learn_unseen_limit(item, failure).await,
+                    _ => failure,
                 };
-                let failure = kept.err().unwrap_or(failure);
                 Some(Ended::failed(item.fate(), failure))
             }
             Action::Renew => {

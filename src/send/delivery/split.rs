@@ -32,13 +32,17 @@ impl Delivery<'_> {
     }
 
     /// Without a spool a batch that is too large cannot be split, and its size may not be known yet. A further
-    /// process makes smaller ones.
-    pub(super) async fn learn_unseen_limit(&self, item: &Item) -> Result<(), Failure> {
-        let known = self.shared.signals.max_bytes.load(Ordering::Relaxed);
+    /// process makes smaller ones: that is why the run stops, if it is so.
+    pub(super) async fn learn_unseen_limit(&self, item: &Item, failure: Failure) -> Failure {
+        let signals = &self.shared.signals;
+        let known = signals.max_bytes.load(Ordering::Relaxed);
         let most = known.min(self.shared.max_bytes);
         let end = item.source.known_end();
         let bytes = end.map_or(most, |end| end.batch.bytes);
-        self.learn_limit(bytes / 2).await.map(drop)
+        match self.learn_limit(bytes / 2).await {
+            Ok(_) => too_large(failure, bytes, signals.max_bytes.load(Ordering::Relaxed)),
+            Err(unwritten) => unwritten,
+        }
     }
 
     /// Cuts a body that the server found too large, and lets the encoder make smaller ones from now on.
@@ -118,5 +122,17 @@ impl Delivery<'_> {
             parts: parts.len(),
         })?;
         Ok(parts)
+    }
+}
+
+/// What the answer that a batch of so many bytes is too large means for a further process. If that would make it no smaller,
+/// it is only that answer.
+fn too_large(failure: Failure, bytes: u64, max_bytes: u64) -> Failure {
+    match failure.kind() {
+        FailureKind::Answer(answer) if max_bytes < bytes => {
+            let answer = answer.clone();
+            FailureKind::TooLarge { answer, max_bytes }.into()
+        }
+        _ => failure,
     }
 }
