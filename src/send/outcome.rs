@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::journal::{JournalError, State};
 use crate::screen::{MaxInvalid, PassedOver};
 use crate::send::account::Account;
-use crate::send::policy;
+use crate::send::{policy, response};
 
 /// What became of one attempt to send a batch. The table is in [`send`](super).
 #[derive(Debug)]
@@ -202,6 +202,23 @@ impl Failure {
         &self.0
     }
 
+    /// What can be kept of it, in a log or a journal: its text without the server's words, which may quote a message. Of an
+    /// answer it has the status, the codes, the names of parameters, and the `RCRequestId`.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        match self.kind() {
+            FailureKind::Answer(answer) => format!("the server answered {}", answer.brief()),
+            FailureKind::Authorization(cause) => {
+                format!("cannot get an access token: {}", cause.brief())
+            }
+            FailureKind::TooLarge { answer, max_bytes } => too_large(answer.brief(), *max_bytes),
+            FailureKind::Unclear { failure, why } => {
+                format!("{}; {}", failure.brief(), why.brief())
+            }
+            kind => kind.to_string(),
+        }
+    }
+
     /// Whether it may pass by itself, so that trying again later can help. Otherwise something has to be put right.
     #[must_use]
     pub fn is_passing(&self) -> bool {
@@ -245,9 +262,7 @@ pub enum FailureKind {
     #[error("the server answered {0}")]
     Answer(ApiError),
     /// The server found a batch too large. It cannot be split in this run, and is made smaller in the next.
-    #[error(
-        "the server answered {answer}; a further run makes batches of {max_bytes} bytes at most"
-    )]
+    #[error("{}", too_large(answer, *max_bytes))]
     TooLarge {
         /// The answer.
         answer: ApiError,
@@ -288,9 +303,9 @@ pub enum FailureKind {
     #[error("{failure}; {why}")]
     Unclear {
         /// Why it is in doubt.
-        failure: String,
+        failure: Failure,
         /// Why the list does not tell.
-        why: String,
+        why: Failure,
     },
     /// Whoever was asked behind the [canary](super::Sender::canary) does not want the rest to be sent.
     #[error("stopped behind the canary: the rest is not sent")]
@@ -305,9 +320,16 @@ pub enum FailureKind {
     },
 }
 
+fn too_large(answer: impl fmt::Display, max_bytes: u64) -> String {
+    format!(
+        "the server answered {answer}; a further run makes batches of {max_bytes} bytes at most"
+    )
+}
+
 /// An error answer of the API, or of what stands before it (HTML).
 ///
-/// Texts are cleaned: no control characters, and no phone number in full.
+/// Texts are cleaned: no control characters, no phone number in full, no value of a parameter. They may still quote a message
+/// in another way: [`Failure::brief`] is what can be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
@@ -368,5 +390,28 @@ impl fmt::Display for ApiError {
             write!(f, " (RCRequestId {id})")?;
         }
         Ok(())
+    }
+}
+
+impl ApiError {
+    /// The same without the server's sentences.
+    pub(super) fn brief(&self) -> String {
+        let name = |name: &Option<String>| {
+            let name = name.as_deref().and_then(response::name);
+            name.map(str::to_owned)
+        };
+        let details = self.details.iter().map(|detail| ApiErrorDetail {
+            code: name(&detail.code),
+            message: None,
+            parameter: name(&detail.parameter),
+        });
+        let details = details.filter(|detail| detail.code.is_some() || detail.parameter.is_some());
+        let brief = Self {
+            code: name(&self.code),
+            message: None,
+            details: details.collect(),
+            ..self.clone()
+        };
+        brief.to_string()
     }
 }

@@ -242,7 +242,7 @@ fn receipt(batch: Batch, found: &Listed) -> Receipt {
         id: response::id(&found.id),
         batch_size: found.batch_size,
         status: found.status.as_deref().map(cleaned),
-        creation_time: found.creation_time.as_deref().map(cleaned),
+        creation_time: found.creation_time.as_deref().map(response::time),
         rejected: 0,
         unplaced: 0,
         found: true,

@@ -408,7 +408,7 @@ impl Run {
                 invalid,
             },
             Some((_, failure)) => Entry::Stopped {
-                reason: failure.to_string(),
+                reason: failure.brief(),
             },
         };
         if let Err(unwritten) = self.shared.ledger.sync(entry).await

@@ -50,9 +50,11 @@ pub(super) fn event(event: &Event<'_>) {
             elapsed = ?receipt.elapsed,
             "accepted"
         ),
-        Event::Failed { batch, failure } => warn!(batch, %failure, "an attempt failed"),
-        Event::GivenUp { batch, failure } => warn!(batch, %failure, "given up"),
-        Event::InDoubt { batch, failure } => warn!(batch, %failure, "in doubt"),
+        Event::Failed { batch, failure } => {
+            warn!(batch, failure = failure.brief(), "an attempt failed");
+        }
+        Event::GivenUp { batch, failure } => warn!(batch, failure = failure.brief(), "given up"),
+        Event::InDoubt { batch, failure } => warn!(batch, failure = failure.brief(), "in doubt"),
         Event::NotFound { batch, policy } => warn!(batch, ?policy, "not in the server's list"),
         Event::Waiting { batch, what, wait } => info!(batch, ?what, ?wait, "waiting"),
         Event::Split {

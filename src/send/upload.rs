@@ -340,7 +340,7 @@ async fn receipt(
             id: response::id(&body.id.ok_or("it has no id")?),
             batch_size: body.batch_size,
             status: body.status.map(|status| cleaned(&status)),
-            creation_time: body.creation_time.map(|time| cleaned(&time)),
+            creation_time: body.creation_time.map(|time| response::time(&time)),
             rejected: rejects.count.rejected,
             unplaced: rejects.count.unplaced,
             found: false,

@@ -225,7 +225,7 @@ fn a_batch_that_is_sent_again_on_demand_is_the_one_that_it_was() {
     house.opted_out([3, 790]);
     house.api.faults("batch 1: answer 413");
     let ran = house.resume("--in-doubt resend").run().code(5);
-    ran.err("an earlier attempt may have been accepted, so it is not sent in parts")
+    ran.err("sending it in parts: an earlier attempt may have been accepted")
         .out("In doubt: records 1 to 700");
     assert_eq!(house.api.stats().messages, 0);
     house.opted_out([3, 5, 699, 790]);

@@ -164,6 +164,42 @@ fn what_the_server_says_is_not_let_loose() {
 }
 
 #[test]
+fn what_the_server_quotes_of_a_message_is_kept_nowhere() {
+    const QUOTES: &str = r#"{"errorCode":"CMN-101",
+        "message":"Parameter [messages[0].text] value [Dear Ann, your [new] PIN is 4711] is invalid for (415) 555-0001",
+        "errors":[{"errorCode":"CMN-101","message":"No text [Dear Ann] for 415.555.0001","parameterName":"messages[0].text"}]}"#;
+    // Refused; and in doubt, where the list cannot be asked either.
+    for (status, code) in [("400 Bad Request", 1), ("500 Internal Server Error", 5)] {
+        let server = Server::start(move |number, seen| match (number, seen) {
+            (1, Seen::Head) => Then::Read,
+            (1, _) => Then::Answer(status, QUOTES.to_owned()),
+            _ => Then::Answer("403 Forbidden", QUOTES.to_owned()),
+        });
+        let files = crate::support::Files::new();
+        let path = files.path("journal");
+        let run = send_to(server.url()).arg("-vv").arg("--journal");
+        let ran = run.arg(&path).stdin(numbers(3)).run().code(code);
+        // A person is told which parameter it is.
+        let told = "Parameter [messages[0].text] value […]";
+        let ran = ran.discreet().err(told);
+        let journal = crate::support::read(path);
+        for kept in [&journal, &ran.stderr] {
+            for quoted in ["4711", "PIN", "555-0001", "555.0001"] {
+                assert!(!kept.contains(quoted), "{quoted}: {kept}");
+            }
+            let brief = format!("{} CMN-101 [messages[0].text]", &status[..3]);
+            assert!(kept.contains(&brief), "no {brief}: {kept}");
+        }
+        let is_logged = |line: &&str| line.contains(" WARN ") || line.contains("DEBUG");
+        let logged = ran.stderr.lines().filter(is_logged);
+        for kept in logged.chain(journal.lines()) {
+            assert!(!kept.contains("Dear Ann"), "{kept}");
+            assert!(!kept.contains("Parameter"), "{kept}");
+        }
+    }
+}
+
+#[test]
 fn an_interrupt_gives_the_open_batch_up() {
     for signal in [Signal::INT, Signal::TERM] {
         let server = Server::start(|_, _| Then::Read);

@@ -8,6 +8,7 @@ use super::{Delivery, Item, Shared, accepted_entry};
 use crate::journal::Entry;
 use crate::send::Event;
 use crate::send::outcome::{Failure, FailureKind, Outcome, RejectCount};
+use crate::send::response::name;
 use crate::send::source::Next;
 use crate::send::upload::Upload;
 
@@ -172,7 +173,7 @@ impl Shared {
             }
             Outcome::InDoubt(failure) => Entry::InDoubt {
                 batch,
-                reason: failure.to_string(),
+                reason: failure.brief(),
             },
             Outcome::Refused(failure) => {
                 // Only an answer refuses.
@@ -182,14 +183,14 @@ impl Shared {
                 Entry::Refused {
                     batch,
                     status: answer.status,
-                    code: answer.code.clone(),
+                    code: answer.code.as_deref().and_then(name).map(str::to_owned),
                 }
             }
             // The commit line must not stand there as if the tail had left.
             Outcome::NotSent(failure) | Outcome::Incomplete(failure) if attempted.was_committed => {
                 Entry::Withdrawn {
                     batch,
-                    reason: failure.to_string(),
+                    reason: failure.brief(),
                 }
             }
             _ => return Ok(()),

@@ -31,8 +31,7 @@ impl Delivery<'_> {
                     Some(_) => shared.reconciliation.if_unclear(),
                     None => DoubtPolicy::Stop,
                 };
-                self.decide(item, policy, unclear(&failure, why.to_string()))
-                    .await
+                self.decide(item, policy, unclear(failure, why)).await
             }
             Ok(Finding::Absent) => {
                 let is_decided = item.unseen.is_some_and(|doubt| doubt.is_decided);
@@ -55,10 +54,7 @@ impl Delivery<'_> {
         match self.look(item).await {
             Err(why) => Some(Ended::failed(Fate::InDoubt, why.unwrap_or(failure))),
             Ok(Finding::Found(receipt)) => Some(self.found(item, receipt, failure).await),
-            Ok(Finding::Unclear(why)) => {
-                let unclear = unclear(&failure, why.to_string());
-                Some(Ended::failed(Fate::InDoubt, unclear))
-            }
+            Ok(Finding::Unclear(why)) => Some(Ended::failed(Fate::InDoubt, unclear(failure, why))),
             // It was decided already that it is sent again then.
             Ok(Finding::Absent) => None,
         }
@@ -134,11 +130,14 @@ impl Delivery<'_> {
         receipt.unplaced = item.rejects.unplaced;
         // Another delivery may have looked at the same time.
         if !shared.ids().insert(receipt.id.clone()) {
-            let why = format!(
-                "batch {} of the server's list has its recipients, and is another one",
-                receipt.id
-            );
-            return Ended::failed(Fate::InDoubt, unclear(&failure, why));
+            let why = FailureKind::Transport {
+                step: "looking for the batch",
+                reason: format!(
+                    "batch {} of the server's list has its recipients, and is another one",
+                    receipt.id
+                ),
+            };
+            return Ended::failed(Fate::InDoubt, unclear(failure, why.into()));
         }
         let written = shared.ledger.sync(accepted_entry(&receipt)).await;
         let told = written.and_then(|()| shared.handler.call(Event::Accepted(&receipt)));
@@ -151,7 +150,6 @@ impl Delivery<'_> {
 }
 
 /// The list does not tell what became of a batch that is in doubt for this reason.
-pub(super) fn unclear(failure: &Failure, why: String) -> Failure {
-    let failure = failure.to_string();
+pub(super) fn unclear(failure: Failure, why: Failure) -> Failure {
     FailureKind::Unclear { failure, why }.into()
 }

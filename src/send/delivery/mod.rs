@@ -315,8 +315,11 @@ impl<'a> Delivery<'a> {
             }
             // Its parts could not be found in the list as what it is there.
             Action::Split if item.suspects.is_some() => {
-                let why = "an earlier attempt may have been accepted, so it is not sent in parts";
-                let unclear = doubt::unclear(&failure, why.to_owned());
+                let why = FailureKind::Transport {
+                    step: "sending it in parts",
+                    reason: "an earlier attempt may have been accepted".to_owned(),
+                };
+                let unclear = doubt::unclear(failure, why.into());
                 Some(Ended::failed(item.fate(), unclear))
             }
             // It cannot be sent again in this run.
