@@ -201,8 +201,8 @@ pub(crate) fn human(
     ));
     if report.unplaced > 0 {
         lines.push(format!(
-            "  {} of them cannot be told where they came from: the server's index and number do not belong together",
-            HumanCount(report.unplaced)
+            "  of {} of the server's answers it cannot be told who is meant: index and number do not belong together, or it was named before",
+            count(report.unplaced, "entry", "entries")
         ));
     }
     let invalid = path(&notes.invalid);

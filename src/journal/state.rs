@@ -72,7 +72,7 @@ pub enum Status {
         batch_size: Option<u64>,
         /// How many of its messages the API rejected, as far as is known.
         rejected: u64,
-        /// How many of these could not be told where they came from.
+        /// Of how many of its entries it could not be told where they came from; also of those that named a message again.
         unplaced: u64,
         /// When it was created, in the API's words.
         creation_time: Option<String>,

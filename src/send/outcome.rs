@@ -48,8 +48,9 @@ pub struct Receipt {
     /// How many messages the API rejected, as far as is known; each was an [`Event::Rejected`](super::Event::Rejected),
     /// in this process or in the one that read the answer.
     pub rejected: u64,
-    /// How many of these could not be told where they came from: the API's index names another number
-    /// than it says, or none. See [`Reject::origin`].
+    /// Of how many entries of its answer it could not be told which message they are about. Of those in `rejected` the API's
+    /// index names another number than it says, or none: see [`Reject::origin`]. Others name a message that was rejected
+    /// before in the same answer: these are not told, and not in `rejected` again.
     pub unplaced: u64,
     /// It was found in the API's list of batches, after there had been no whole answer. The API says only once what it
     /// rejected: beyond what came of the answer that is unknown.
@@ -62,7 +63,7 @@ pub struct Receipt {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RejectCount {
     pub(super) rejected: u64,
-    /// Of how many of these it could not be told where they came from.
+    /// Of how many of its entries it could not be told where they came from, or they came from there before.
     pub(super) unplaced: u64,
 }
 
@@ -117,7 +118,7 @@ pub struct Report {
     pub bytes: u64,
     /// How many of the messages the API rejected.
     pub rejected: u64,
-    /// How many of the rejected ones could not be told where they came from ([`Receipt::unplaced`]).
+    /// Of how many entries of its answers it could not be told which message they are about ([`Receipt::unplaced`]).
     pub unplaced: u64,
     /// How many of the batches were [found](Receipt::found): more may have been rejected of them than is known.
     pub found: u64,

@@ -216,7 +216,7 @@ impl Committed {
             ),
             Ok(Err(error)) => Outcome::InDoubt(transport_failure(WAITING, error)),
             Ok(Ok(response)) if response.status().is_success() => {
-                let taken = Rejects::new(batch.number, origins, handler.clone(), ledger.clone());
+                let taken = Rejects::new(batch, origins, handler.clone(), ledger.clone());
                 let receipt;
                 (receipt, rejects, handled) = self::receipt(response, limit, batch, taken).await;
                 match receipt {
@@ -250,10 +250,12 @@ const JOURNALED_AT_ONCE: usize = 256;
 
 /// Takes the rejects of a receipt as they come: into the journal, then to the handler.
 struct Rejects {
-    batch: u64,
+    batch: Batch,
     origins: Lookup,
     handler: Handler,
     ledger: Ledger,
+    /// A bit for each message of the batch up to the last that was rejected: whether it was.
+    seen: Vec<u64>,
     /// What is not in the journal yet.
     unwritten: Vec<journal::Rejected>,
     count: RejectCount,
@@ -263,12 +265,13 @@ struct Rejects {
 }
 
 impl Rejects {
-    fn new(batch: u64, origins: Lookup, handler: Handler, ledger: Ledger) -> Self {
+    fn new(batch: Batch, origins: Lookup, handler: Handler, ledger: Ledger) -> Self {
         Self {
             batch,
             origins,
             handler,
             ledger,
+            seen: Vec::new(),
             unwritten: Vec::new(),
             count: RejectCount::default(),
             journaled: Ok(()),
@@ -276,12 +279,24 @@ impl Rejects {
         }
     }
 
+    /// Whether it is the first time that this message of the batch is rejected.
+    fn is_first(&mut self, index: u64) -> bool {
+        // Of each message of a batch there is a byte in memory: its index is no larger.
+        let (word, bit) = ((index / 64) as usize, 1 << (index % 64));
+        if self.seen.len() <= word {
+            self.seen.resize(word + 1, 0);
+        }
+        let is_first = self.seen[word] & bit == 0;
+        self.seen[word] |= bit;
+        is_first
+    }
+
     fn write(&mut self) {
         let rejects = std::mem::take(&mut self.unwritten);
         if rejects.is_empty() || self.journaled.is_err() {
             return;
         }
-        let batch = self.batch;
+        let batch = self.batch.number;
         self.journaled = self
             .ledger
             .write_blocking(&Entry::Rejected { batch, rejects });
@@ -293,6 +308,12 @@ impl TakeReject for Rejects {
         let index = body.index.unwrap_or_default();
         let to = body.to.unwrap_or_default();
         let origin = self.origins.find(index, &to);
+        let origin = origin.filter(|_| index <= self.batch.messages);
+        if origin.is_some() && !self.is_first(index) {
+            // It is rejected once, however often that is said. What else was meant nobody can tell.
+            self.count.unplaced += 1;
+            return;
+        }
         let error_code = body.error_code.unwrap_or_default();
         self.count.rejected += 1;
         self.count.unplaced += u64::from(origin.is_none());
@@ -310,7 +331,7 @@ impl TakeReject for Rejects {
         // The rest is still counted when the handler fails: the report must be true.
         if self.handled.is_ok() && self.journaled.is_ok() {
             self.handled = self.handler.call(Event::Rejected(&Reject {
-                batch: self.batch,
+                batch: self.batch.number,
                 index,
                 origin,
                 to,

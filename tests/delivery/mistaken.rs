@@ -1,10 +1,11 @@
 //! Batches in the server's list that look like the one that is sought, and are another one; clocks that were wrong.
 
 use std::io::Cursor;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use batchcast::send::{DoubtPolicy, FailureKind, Reconciliation, Sender};
-use batchcast_sandbox::fault::{FaultPlan, FaultRule};
+use batchcast::send::{DoubtPolicy, Event, FailureKind, Reconciliation, Sender};
+use batchcast_sandbox::fault::{FaultPlan, FaultRule, Reply, ReplyBody};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support::{Ended, House, Options, lines, within};
@@ -141,12 +142,46 @@ async fn one_that_is_more_than_a_day_old_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_rejected_over_and_over_is_one() {
+    let house = House::new(70, 70).await;
+    let numbers = house.numbers();
+    let reject = |index: usize| {
+        let to = &numbers[index - 1];
+        format!(r#"{{"index":{index},"to":["{to}"],"errorCode":"SMS-RC-410"}}"#)
+    };
+    let answer = |indexes: &[usize]| {
+        let rejects: Vec<_> = indexes.iter().map(|&index| reject(index)).collect();
+        let rejects = rejects.join(",");
+        let body = format!(r#"{{"id":"an-id","batchSize":70,"rejected":[{rejects}]}}"#);
+        Reply::status(201).body(ReplyBody::Bytes(body.into()))
+    };
+    // In any order, and with what is counted from 1.
+    let indexes = [2, 70, 2, 1, 65, 64, 2, 2, 64, 70, 2];
+    house.sandbox.push_fault(answer(&indexes));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let rejected = Arc::clone(&told);
+    let sender = house.sender(Options::default()).await;
+    let sender = sender.on_event(move |event| {
+        if let Event::Rejected(reject) = event {
+            rejected.lock().unwrap().push(reject.index);
+        }
+        Ok(())
+    });
+    let report = send(sender, house.input()).await.unwrap();
+    assert_eq!((report.messages, report.rejected), (70, 5));
+    assert_eq!(report.unplaced, 6, "those that were named again");
+    assert_eq!(*told.lock().unwrap(), [2, 70, 1, 65, 64]);
+    let kept = batchcast::journal::rejects(&house.journal()).unwrap();
+    let kept: Vec<_> = kept.map(|reject| reject.unwrap().1.index).collect();
+    assert_eq!(kept, [2, 70, 1, 65, 64]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_without_an_end_is_not_read_forever() {
     let house = House::new(2, 2).await;
     in_doubt(&house, "reset answer").await;
     let page = r#"{"records":[],"paging":{"nextPageToken":"again"}}"#;
-    let reply = batchcast_sandbox::fault::Reply::status(200)
-        .body(batchcast_sandbox::fault::ReplyBody::Bytes(page.into()));
+    let reply = Reply::status(200).body(ReplyBody::Bytes(page.into()));
     house.sandbox.push_fault(FaultRule::new(
         batchcast_sandbox::fault::FaultRoute::List,
         batchcast_sandbox::fault::When::Between(1, 1_000),

@@ -153,7 +153,7 @@ fn what_the_server_says_is_not_let_loose() {
     ran.out("Accepted: 0 recipients")
         .out("Rejected: 2")
         .out("record 1 (line 1): +1******0000 X")
-        .out("1 of them");
+        .out("1 entry of the server's");
     let lines = crate::support::lines_of_json(&crate::support::read(path));
     assert_eq!(lines[0]["record"], 1);
     assert_eq!(lines[0]["to"], number(0));
@@ -161,6 +161,21 @@ fn what_the_server_says_is_not_let_loose() {
         (&lines[1]["record"], &lines[1]["to"]),
         (&Value::Null, &number(1).into())
     );
+}
+
+#[test]
+fn a_recipient_that_the_server_rejects_again_and_again_is_one() {
+    let to = number(1);
+    let reject = format!(r#"{{"index":2,"to":["{to}"],"errorCode":"SMS-RC-410"}}"#);
+    let server = Server::start(move |_, seen| match seen {
+        Seen::Head => Then::Read,
+        _ => receipt(&vec![reject.clone(); 7].join(",")),
+    });
+    let ran = send_to(server.url()).stdin(numbers(5)).run().code(3);
+    ran.discreet()
+        .out("Accepted: 4 recipients")
+        .out("Rejected: 1")
+        .out("6 entries of the server's");
 }
 
 #[test]
