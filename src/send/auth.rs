@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::send::client::{Http, transport_failure};
 use crate::send::outcome::{Failure, FailureKind};
-use crate::send::pace::DEFAULT_PENALTY;
+use crate::send::pace::{self, DEFAULT_PENALTY};
 use crate::send::response;
 
 /// Where tokens come from (API guide, JWT flow).
@@ -172,7 +172,7 @@ fn pause(failure: &Failure, tried: u32, pause: Duration) -> Option<Duration> {
         FailureKind::Timeout { .. } | FailureKind::Transport { .. } => (TRIES, pause),
         _ => return None,
     };
-    (tried < tries).then_some(wait)
+    (tried < tries && !pace::is_too_long(Some(wait))).then_some(wait)
 }
 
 async fn grant(

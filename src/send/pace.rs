@@ -24,6 +24,11 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// No server is waited for longer, whatever it says: a person should look at it before.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
+/// Whether a server wants to be left alone for longer than it is waited for.
+pub(super) fn is_too_long(wait: Option<Duration>) -> bool {
+    wait.is_some_and(|wait| wait > LONGEST)
+}
+
 fn later(now: Instant, wait: Duration) -> Instant {
     now + wait.min(LONGEST)
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::send::outcome::{Failure, FailureKind, Outcome};
-use crate::send::pace::DEFAULT_PENALTY;
+use crate::send::pace::{self, DEFAULT_PENALTY};
 
 /// How often, and after which pauses, what failed in passing is tried again.
 ///
 /// Such are: no connection, one that was lost before the last bytes had left, a `408`, a `5xx` before the last
-/// bytes had left. An answer's `Retry-After` goes before the pauses here.
+/// bytes had left. An answer's `Retry-After` goes before the pauses here; if that is more than a day, the send stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Retry {
@@ -178,6 +178,7 @@ impl Policy {
                 self.renewed = true;
                 Action::Renew
             }
+            StatusCode::TOO_MANY_REQUESTS if pace::is_too_long(retry_after) => Action::Stop,
             StatusCode::TOO_MANY_REQUESTS => {
                 Action::Penalty(retry_after.unwrap_or(DEFAULT_PENALTY))
             }
@@ -194,7 +195,7 @@ impl Policy {
 
     fn again(&mut self, retry_after: Option<Duration>, circumstances: &Circumstances) -> Action {
         self.failures += 1;
-        if self.failures >= self.retry.tries {
+        if self.failures >= self.retry.tries || pace::is_too_long(retry_after) {
             return Action::Stop;
         }
         let pause = self.retry.pause(self.failures, circumstances.jitter);
@@ -265,6 +266,8 @@ mod tests {
         Policy::new(Retry::default()).decide(outcome, &CALM)
     }
 
+    const DAY: u64 = 24 * 3_600;
+
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
@@ -290,6 +293,16 @@ mod tests {
             (500, None, Again(seconds(2)), None),
             (502, None, Again(seconds(2)), None),
             (503, Some(9), Again(seconds(9)), None),
+            (503, Some(DAY), Again(seconds(DAY)), None),
+            (503, Some(DAY + 1), Stop, None),
+            (408, Some(DAY + 1), Stop, Some(Stop)),
+            (
+                429,
+                Some(DAY),
+                Penalty(seconds(DAY)),
+                Some(Penalty(seconds(DAY))),
+            ),
+            (429, Some(DAY + 1), Stop, Some(Stop)),
         ] {
             let incomplete = Outcome::Incomplete(answer(status, retry_after));
             assert_eq!(first(&incomplete), early, "early {status}");

@@ -120,3 +120,47 @@ async fn a_wait_is_interrupted_at_once() {
     stopped_while_it_waits("batch: answer 408 retry-after=3600", WaitingFor::Retry).await;
     stopped_while_it_waits("batch: answer 503", WaitingFor::Doubt).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_wants_a_year_is_left_to_a_person() {
+    const YEAR: &str = "retry-after=31536000";
+    for (fault, status) in [
+        (format!("batch: answer 408 {YEAR}"), "408"),
+        (format!("batch: answer 429 {YEAR}"), "429"),
+        (format!("token: answer 503 {YEAR}"), "503"),
+        (format!("token: answer 429 {YEAR}"), "429"),
+        (format!("batch: answer 500; list: answer 503 {YEAR}"), "503"),
+    ] {
+        let house = House::new(4, 2).await;
+        house.sandbox.set_faults(fault.parse().unwrap());
+        let options = Options {
+            jwt: true,
+            ..Options::default()
+        };
+        // If it waits all the same, it is called back, and that is not why it is to stop.
+        let waits = std::sync::Arc::new(Notify::new());
+        let notify = std::sync::Arc::clone(&waits);
+        let sender = house
+            .sender(options)
+            .await
+            .on_event(move |event| {
+                if matches!(event, Event::Waiting { wait, .. } if wait > Duration::from_secs(60)) {
+                    notify.notify_one();
+                }
+                Ok(())
+            })
+            .stop_when(async move { waits.notified().await });
+        let input = std::io::Cursor::new(house.input());
+        let ended = within(sender.send_input(input, lines())).await;
+        house.check(&ended);
+        let stopped = ended.unwrap_err();
+        let is_interrupted = matches!(stopped.failure.kind(), FailureKind::Interrupted);
+        assert!(
+            !is_interrupted && stopped.is_passing(),
+            "{fault}: {stopped}"
+        );
+        assert!(stopped.to_string().contains(status), "{fault}: {stopped}");
+        let in_doubt = fault.contains("list");
+        assert_eq!(!stopped.report.in_doubt.is_empty(), in_doubt, "{fault}");
+    }
+}
