@@ -71,7 +71,7 @@ pub(crate) async fn ask<T: DeserializeOwned>(
                 }
             }
             // The client holds all requests back itself.
-            Action::Penalty(_) => {}
+            Action::Penalty => {}
             Action::Again(pause) => {
                 waiting(WaitingFor::Retry, pause);
                 tokio::time::sleep(pause).await;

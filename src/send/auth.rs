@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::send::client::{Http, transport_failure};
 use crate::send::outcome::{Failure, FailureKind};
-use crate::send::pace::{self, DEFAULT_PENALTY};
+use crate::send::pace;
 use crate::send::response;
 
 /// Where tokens come from (API guide, JWT flow).
@@ -162,10 +162,7 @@ impl Authorizer {
 fn pause(failure: &Failure, tried: u32, pause: Duration) -> Option<Duration> {
     let (tries, wait) = match failure.kind() {
         FailureKind::Answer(answer) => match answer.status {
-            429 | 503 => (
-                TRIES_WHEN_BUSY,
-                answer.retry_after.unwrap_or(DEFAULT_PENALTY),
-            ),
+            429 | 503 => (TRIES_WHEN_BUSY, pace::penalty(answer.retry_after)),
             408 | 500.. => (TRIES, pause),
             _ => return None,
         },

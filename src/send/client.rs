@@ -13,7 +13,7 @@ use crate::envelope::Dialect;
 use crate::send::auth::{Authorizer, Credentials};
 use crate::send::clock::Clock;
 use crate::send::outcome::{Failure, FailureKind};
-use crate::send::pace::{DEFAULT_PENALTY, Pacer, Ticket};
+use crate::send::pace::{self, Pacer, Ticket};
 use crate::send::response;
 
 /// The API's server, unless told otherwise (API guide).
@@ -398,7 +398,7 @@ impl Http {
                 "answered"
             );
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
-                pacer.penalty(response::retry_after(headers).unwrap_or(DEFAULT_PENALTY));
+                pacer.penalty(pace::penalty(response::retry_after(headers)));
             }
             ticket.answered(headers);
             clock.learn(headers);

@@ -16,13 +16,18 @@ use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
 
 /// How long to wait after a `429` that does not say (API guide).
-pub(super) const DEFAULT_PENALTY: Duration = Duration::from_secs(30);
+const DEFAULT_PENALTY: Duration = Duration::from_secs(30);
 
 /// A `429` that says less is not believed.
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// No server is waited for longer, whatever it says: a person should look at it before.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long nothing may leave behind an answer that says so long, or does not say.
+pub(super) fn penalty(retry_after: Option<Duration>) -> Duration {
+    retry_after.unwrap_or(DEFAULT_PENALTY)
+}
 
 /// Whether a server wants to be left alone for longer than it is waited for.
 pub(super) fn is_too_long(wait: Option<Duration>) -> bool {
@@ -283,6 +288,12 @@ mod tests {
             Err(Obstacle::Until(now + 30 * SECOND))
         );
         assert_eq!(state.let_go(now + 30 * SECOND), Ok(0));
+    }
+
+    #[test]
+    fn a_429_that_does_not_say_is_half_a_minute() {
+        assert_eq!(penalty(None), 30 * SECOND);
+        assert_eq!(penalty(Some(7 * SECOND)), 7 * SECOND);
     }
 
     #[tokio::test]

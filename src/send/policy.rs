@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::send::outcome::{Failure, FailureKind, Outcome};
-use crate::send::pace::{self, DEFAULT_PENALTY};
+use crate::send::pace;
 
 /// How often, and after which pauses, what failed in passing is tried again.
 ///
@@ -80,8 +80,8 @@ pub(super) enum Action {
     Stop,
     /// Get a new token, then try again.
     Renew,
-    /// Nothing is sent for so long, by any task; then try again.
-    Penalty(Duration),
+    /// Try again. Nothing is sent in the penalty interval, by any task: the client holds all requests back until it is over.
+    Penalty,
     /// Try again after a pause.
     Again(Duration),
     /// Split it into smaller ones.
@@ -179,9 +179,7 @@ impl Policy {
                 Action::Renew
             }
             StatusCode::TOO_MANY_REQUESTS if pace::is_too_long(retry_after) => Action::Stop,
-            StatusCode::TOO_MANY_REQUESTS => {
-                Action::Penalty(retry_after.unwrap_or(DEFAULT_PENALTY))
-            }
+            StatusCode::TOO_MANY_REQUESTS => Action::Penalty,
             StatusCode::PAYLOAD_TOO_LARGE if circumstances.can_split => Action::Split,
             StatusCode::LENGTH_REQUIRED if !circumstances.had_length => Action::WithLength,
             StatusCode::REQUEST_TIMEOUT => self.again(retry_after, circumstances),
@@ -288,20 +286,15 @@ mod tests {
             (411, None, WithLength, Some(WithLength)),
             (413, None, Split, Some(Split)),
             (415, None, Stop, Some(Stop)),
-            (429, None, Penalty(seconds(30)), Some(Penalty(seconds(30)))),
-            (429, Some(7), Penalty(seconds(7)), Some(Penalty(seconds(7)))),
+            (429, None, Penalty, Some(Penalty)),
+            (429, Some(7), Penalty, Some(Penalty)),
             (500, None, Again(seconds(2)), None),
             (502, None, Again(seconds(2)), None),
             (503, Some(9), Again(seconds(9)), None),
             (503, Some(DAY), Again(seconds(DAY)), None),
             (503, Some(DAY + 1), Stop, None),
             (408, Some(DAY + 1), Stop, Some(Stop)),
-            (
-                429,
-                Some(DAY),
-                Penalty(seconds(DAY)),
-                Some(Penalty(seconds(DAY))),
-            ),
+            (429, Some(DAY), Penalty, Some(Penalty)),
             (429, Some(DAY + 1), Stop, Some(Stop)),
         ] {
             let incomplete = Outcome::Incomplete(answer(status, retry_after));

@@ -164,3 +164,54 @@ async fn a_server_that_wants_a_year_is_left_to_a_person() {
         assert_eq!(!stopped.report.in_doubt.is_empty(), in_doubt, "{fault}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_429_that_does_not_say_nothing_leaves_for_30_s() {
+    for (fault, what) in [
+        ("batch: answer 429", WaitingFor::RateLimit),
+        ("batch: answer 429 early=10", WaitingFor::RateLimit),
+        ("batch: answer 500; list: answer 429", WaitingFor::RateLimit),
+        ("token: answer 429", WaitingFor::Token),
+        ("token: answer 503", WaitingFor::Token),
+    ] {
+        // Enforced, its headers would want a longer pause.
+        let limit = RateLimit::announced(1_000, Duration::from_secs(60));
+        let house = House::with(4, 2, |sandbox| sandbox.rate_limit(limit)).await;
+        house.sandbox.set_faults(fault.parse().unwrap());
+        let options = Options {
+            jwt: true,
+            ..Options::default()
+        };
+        let began = Instant::now();
+        let waits = std::sync::Arc::new(Notify::new());
+        let ends = std::sync::Arc::new(std::sync::Mutex::new(None));
+        let (notify, end) = (std::sync::Arc::clone(&waits), std::sync::Arc::clone(&ends));
+        let sender = house
+            .sender(options)
+            .await
+            .on_event(move |event| {
+                if let Event::Waiting {
+                    what: waited, wait, ..
+                } = event
+                    && waited == what
+                {
+                    end.lock().unwrap().get_or_insert(Instant::now() + wait);
+                    notify.notify_one();
+                }
+                Ok(())
+            })
+            .stop_when(async move { waits.notified().await });
+        let input = std::io::Cursor::new(house.input());
+        let ended = within(sender.send_input(input, lines())).await;
+        house.check(&ended);
+        ended.unwrap_err();
+        // It is not waited for: when it would have ended says how long it was, whatever else took its time.
+        let end = ends.lock().unwrap().expect(fault);
+        assert!(
+            end >= began + Duration::from_secs(30),
+            "{fault}: {:?}",
+            end - began
+        );
+        assert_eq!(house.sandbox.stats().violations, 0, "{fault}");
+    }
+}

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+/// The penalty interval behind a 429 that says none.
+const UNSAID_PENALTY: Duration = Duration::from_secs(30);
+
 /// An answer that the sandbox gives instead of its own.
 ///
 /// Made by [`Reply::status`] or [`Reply::garbage`]; it is sent behind the whole body of a request that is not
@@ -120,9 +123,10 @@ impl Reply {
         self
     }
 
-    /// Adds `Retry-After` in seconds. With a 429 the penalty interval of the request's group begins, as if its rate
-    /// limit had been exceeded: requests in it are counted in
-    /// [`Stats::violations`](crate::Stats::violations), and refused if the limit is enforced.
+    /// Adds `Retry-After` in seconds. With a 429 a penalty interval of so long begins for the request's group, as if its
+    /// rate limit had been exceeded: requests in it are counted in
+    /// [`Stats::violations`](crate::Stats::violations), and refused if the limit is enforced. Without it a 429 begins one of
+    /// 30 s, which the API's documents want a client to wait then.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(RetryIn {
@@ -170,7 +174,9 @@ impl Reply {
     }
 
     pub(crate) fn penalty(&self) -> Option<Duration> {
-        let retry = self.retry_after.filter(|_| self.status == 429)?;
-        Some(Duration::from_secs(retry.seconds.into()))
+        (self.status == 429).then(|| match self.retry_after {
+            Some(retry) => Duration::from_secs(retry.seconds.into()),
+            None => UNSAID_PENALTY,
+        })
     }
 }

@@ -337,7 +337,7 @@ impl<'a> Delivery<'a> {
                 self.again(item, failure).await
             }
             // The client holds all requests back itself.
-            Action::Penalty(_) => self.again(item, failure).await,
+            Action::Penalty => self.again(item, failure).await,
             Action::Again(pause) => {
                 let told = self.told(item, &failure);
                 if told.is_none() {
