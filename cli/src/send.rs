@@ -152,6 +152,12 @@ impl Job {
     pub(crate) fn run(self, source: Source) -> Result<Exit> {
         let person = Person::at_terminal(self.list.file.is_none());
         self.care.check(person.as_ref())?;
+        if let Some(SpoolArg::Directory(path)) = &self.delivery.spool
+            && !path.is_dir()
+        {
+            let place = path.display();
+            return Err(Usage::error(format!("--spool: {place} is no directory")));
+        }
         let metadata = source.metadata.as_ref();
         let rejected = self.delivery.rejected.as_deref();
         let mut rejected = RecordsFile::create("--rejected", rejected, metadata, &[])?;

@@ -1,5 +1,6 @@
 //! What to do about what happened: pure decisions, the second of the two tables in [`send`](super).
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -205,8 +206,12 @@ impl Policy {
 /// something has to be put right first.
 pub(super) fn is_passing(failure: &Failure) -> bool {
     match failure.kind() {
+        // An access token that is none will not become one; one that has expired is replaced by whoever resumes.
+        FailureKind::Answer(answer) if answer.status == 401 => {
+            !matches!(answer.code.as_deref(), Some("OAU-129" | "OAU-149"))
+        }
         // Not 411 and 413: what can be done about them was done, unless it was learned what a further run can do.
-        FailureKind::Answer(answer) => matches!(answer.status, 401 | 408 | 429 | 500..),
+        FailureKind::Answer(answer) => matches!(answer.status, 408 | 429 | 500..),
         FailureKind::Authorization(cause) => !matches!(
             cause.kind(),
             FailureKind::Answer(answer) if matches!(answer.status, 400..=407)
@@ -219,8 +224,12 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         | FailureKind::Unseen
         | FailureKind::Unclear { .. }
         | FailureKind::Declined
-        | FailureKind::Spool(_)
         | FailureKind::Journal(_) => true,
+        // A disk that is full passes; a place that there is not does not.
+        FailureKind::Spool(error) => !matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+        ),
         FailureKind::Input(_)
         | FailureKind::TooManyInvalid { .. }
         | FailureKind::Handler(_)
@@ -369,5 +378,32 @@ mod tests {
             assert!((half..=whole).contains(&retry.pause(tried, 0.3)));
         }
         assert_eq!(retry.pause(u32::MAX, 0.0), seconds(60));
+    }
+
+    #[test]
+    fn a_token_that_is_none_and_a_place_that_there_is_not_do_not_pass() {
+        for (code, passes) in [
+            (Some("OAU-128"), true),
+            (None, true),
+            (Some("OAU-129"), false),
+            (Some("OAU-149"), false),
+        ] {
+            let failure = FailureKind::Answer(ApiError {
+                status: 401,
+                code: code.map(str::to_owned),
+                message: None,
+                details: Vec::new(),
+                request_id: None,
+                retry_after: None,
+            });
+            assert_eq!(is_passing(&failure.into()), passes, "{code:?}");
+        }
+        for (kind, passes) in [
+            (ErrorKind::StorageFull, true),
+            (ErrorKind::NotFound, false),
+            (ErrorKind::PermissionDenied, false),
+        ] {
+            assert_eq!(is_passing(&FailureKind::Spool(kind.into()).into()), passes);
+        }
     }
 }

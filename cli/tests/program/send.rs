@@ -245,8 +245,8 @@ fn credentials_are_exchanged_or_refused() {
         .envelope()
         .env("RC_SERVER_URL", api.sandbox.base_url())
         .stdin(numbers(2));
-    // Another token may come: it can be resumed.
-    let ran = run.env("RC_ACCESS_TOKEN", "no-token-4711").run().code(4);
+    // Unlike one that has expired, it was never one.
+    let ran = run.env("RC_ACCESS_TOKEN", "no-token-4711").run().code(1);
     assert!(!ran.stderr.contains("4711"), "{}", ran.stderr);
     ran.err("401").err("RC_ACCESS_TOKEN");
     assert_eq!(api.stats().messages, 2);
