@@ -76,7 +76,7 @@ impl<W: Write> Rows<W> {
             RowsArg::Csv => {
                 let mut builder = csv::WriterBuilder::new();
                 let mut writer = builder.has_headers(false).from_writer(out);
-                writer.write_record(COLUMNS)?;
+                writer.write_record(COLUMNS).map_err(io_error)?;
                 Self::Csv(Box::new(writer))
             }
         })
@@ -88,7 +88,7 @@ impl<W: Write> Rows<W> {
     /// If it cannot be written.
     pub(crate) fn write(&mut self, row: &Row<'_>) -> io::Result<()> {
         match self {
-            Self::Csv(writer) => Ok(writer.serialize(row)?),
+            Self::Csv(writer) => writer.serialize(row).map_err(io_error),
             Self::Ndjson(out) => {
                 serde_json::to_writer(&mut *out, row)?;
                 out.write_all(b"\n")
@@ -108,13 +108,47 @@ impl<W: Write> Rows<W> {
     }
 }
 
+/// With its kind: a pipe that nobody reads any more is not what another error is.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A pipe that nobody reads.
+    struct Unread;
+
+    impl Write for Unread {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn both_formats_say_the_same() {
-        let row = Row {
+    fn a_pipe_that_nobody_reads_is_known_as_one() {
+        for format in [RowsArg::Csv, RowsArg::Ndjson] {
+            let written = Rows::new(format, Unread).and_then(|mut rows| {
+                // More than is kept back.
+                for _ in 0..10_000 {
+                    rows.write(&row())?;
+                }
+                rows.flush()
+            });
+            assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+
+    fn row() -> Row<'static> {
+        Row {
             record: 3,
             line: 4,
             to: Some("+14155550100"),
@@ -126,7 +160,12 @@ mod tests {
             description: Some("not, \"assigned\"".into()),
             segments: Some(2),
             cost: Some(0.015),
-        };
+        }
+    }
+
+    #[test]
+    fn both_formats_say_the_same() {
+        let row = row();
         let (mut table, mut lines) = (Vec::new(), Vec::new());
         let mut rows = Rows::new(RowsArg::Csv, &mut table).unwrap();
         rows.write(&row).unwrap();
