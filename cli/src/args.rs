@@ -43,14 +43,16 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The lists of who is to get nothing, where there can be new ones.
-    pub(crate) const fn suppress(&mut self) -> Option<&mut Vec<PathBuf>> {
-        match &mut self.command {
-            Command::Send(args) => Some(&mut args.list.screen.suppress),
-            Command::Plan(args) => Some(&mut args.list.screen.suppress),
-            Command::Encode(args) => Some(&mut args.list.screen.suppress),
-            _ => None,
-        }
+    /// Adds lists of who is to get nothing, where there can be new ones.
+    pub(crate) fn suppress(&mut self, lists: impl Iterator<Item = PathBuf>) {
+        let (there, has_network) = match &mut self.command {
+            Command::Send(args) => (&mut args.list.screen.suppress, true),
+            Command::Plan(args) => (&mut args.list.screen.suppress, false),
+            Command::Encode(args) => (&mut args.list.screen.suppress, false),
+            _ => return,
+        };
+        // Without a network the API is not asked: its list may be among those that were typed.
+        there.extend(lists.filter(|list| has_network || list.as_os_str() != crate::screen::API));
     }
 }
 

@@ -39,9 +39,8 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
         let mut args = Args::from_arg_matches(&matches)?;
         if let Some(profile) = &profile
             && has_typed_lists(&matches)
-            && let Some(lists) = args.suppress()
         {
-            lists.extend(profile.suppress());
+            args.suppress(profile.suppress());
         }
         Ok(args)
     });

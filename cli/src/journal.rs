@@ -2,11 +2,11 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use batchcast::journal::{BatchState, Header, Journal, JournalError, Status};
 use twox_hash::XxHash3_64;
 
@@ -49,7 +49,9 @@ enum Place {
 enum Before {
     Nothing,
     /// A run of which nobody has got a message.
-    Unused(Option<Journal>),
+    Unused(Journal),
+    /// A file that does not even say of which run it is, locked.
+    Headless(File),
     /// A run that is finished, and its name.
     Finished(Journal, String),
 }
@@ -113,7 +115,7 @@ impl Plan {
             }
         }
         // There is at least one place, and the last one is returned from.
-        anyhow::bail!("there is no place for the journal")
+        bail!("there is no place for the journal")
     }
 
     fn begin_at(&self, path: &Path, header: &Header) -> Result<Journal> {
@@ -121,8 +123,11 @@ impl Plan {
             Before::Nothing => make_directory(path)?,
             // Held open, so that nobody else begins a run with it meanwhile.
             Before::Unused(held) => {
-                fs::remove_file(path)
-                    .with_context(|| format!("cannot remove {}", path.display()))?;
+                remove(path)?;
+                drop(held);
+            }
+            Before::Headless(held) => {
+                remove(path)?;
                 drop(held);
             }
             Before::Finished(held, run) => {
@@ -146,8 +151,7 @@ impl Plan {
             Err(JournalError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 return Ok(Before::Nothing);
             }
-            // What begins a journal gives it its name only when there is a first line: nobody is at it.
-            Err(JournalError::NoHeader { .. }) => return Ok(Before::Unused(None)),
+            Err(JournalError::NoHeader { .. }) => return headless(path),
             Err(error @ JournalError::NotAJournal { .. }) => {
                 return Err(anyhow::Error::from(error).context(Usage::of("--journal")));
             }
@@ -157,7 +161,7 @@ impl Plan {
             |batch: &BatchState| matches!(batch.status, Status::Refused { .. } | Status::Withdrawn);
         // Also one that is finished, if its list was empty or nothing in it valid.
         if state.batches.iter().all(is_refused) {
-            return Ok(Before::Unused(Some(journal)));
+            return Ok(Before::Unused(journal));
         }
         if state.finished && !self.again {
             return Err(Usage::error(format!(
@@ -177,14 +181,40 @@ impl Plan {
     }
 }
 
+/// Takes hold of a file that ends within its first line: its run was killed before it could begin.
+fn headless(path: &Path) -> Result<Before> {
+    let context = || format!("cannot open {}", path.display());
+    let file = File::open(path).with_context(context)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => bail!("another process is at {}", path.display()),
+        Err(TryLockError::Error(error)) => return Err(error).with_context(context),
+    }
+    // Locked, it stays what it is; but another process may have begun a run there until just now.
+    match Journal::read(path) {
+        Err(JournalError::NoHeader { .. }) => Ok(Before::Headless(file)),
+        Err(error) => Err(error.into()),
+        Ok(_) => bail!(
+            "another process has just begun a run with {}",
+            path.display()
+        ),
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+}
+
 /// Sees that a file that is to be written anew is no journal, which is all that is known of who got a message.
 ///
 /// # Errors
 /// If it is one.
 pub(crate) fn spare(flag: &str, path: &Path) -> Result<()> {
     let mut start = [0; BEGINS.len()];
-    let is_journal = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    if is_journal.is_ok() && start == BEGINS {
+    // A pipe would be waited for.
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let mut read = || File::open(path)?.read_exact(&mut start);
+    if is_file && read().is_ok() && start == BEGINS {
         return Err(Usage::error(format!(
             "{flag}: {} is the journal of a send, and is not written over",
             path.display()
@@ -198,7 +228,11 @@ fn is_unwritable(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref::<JournalError>(),
         Some(JournalError::Io { op: "create", source, .. })
-            if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+            if matches!(
+                source.kind(),
+                // The last: where a file cannot be given its name without replacing another one.
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::Unsupported
+            )
     )
 }
 

@@ -243,7 +243,8 @@ impl Profile {
             .map(|sub| sub.get_name().to_owned())
             .collect();
         for name in names {
-            let goes_on = name == "resume";
+            // About a run that was begun before.
+            let goes_on = matches!(name.as_str(), "resume" | "report");
             command = command.mut_subcommand(name, |mut sub| {
                 for (key, values) in &self.settings {
                     let has_it = sub.get_arguments().any(|arg| arg.get_id() == key);

@@ -23,7 +23,7 @@ use crate::since::{self, Sifted, Since, first_list_of};
 use crate::{suppress, terminal};
 
 /// What `--suppress` takes for the API's own list.
-const API: &str = "api";
+pub(crate) const API: &str = "api";
 
 /// Who is to be passed over.
 #[derive(Debug, Clone, Default)]

@@ -14,6 +14,9 @@ use super::rules::Rules;
 use super::state::State;
 use super::{MAX_LINE_BYTES, seal};
 
+/// How often a journal may be replaced while it is opened.
+const MOST_TRIES: u32 = 100;
+
 /// A journal that is open for appending. While it is, no other process can open it so.
 #[derive(Debug)]
 pub struct Journal {
@@ -65,6 +68,7 @@ impl Journal {
     /// [`JournalError::Locked`] if another process has it, [`JournalError::Damaged`] if it is not as it
     /// was written, and the other kinds that a file can be at fault with. It is not changed then.
     pub fn open(path: &Path) -> Result<(Self, State), JournalError> {
+        let mut tries = 0;
         let file = loop {
             refuse_other_than_file(path)?;
             let file = OpenOptions::new()
@@ -76,6 +80,12 @@ impl Journal {
             // Another process may have put its own journal there in between.
             if file.has_name(path) {
                 break file;
+            }
+            tries += 1;
+            if tries == MOST_TRIES {
+                return Err(JournalError::Locked {
+                    path: path.to_owned(),
+                });
             }
         };
         let (mut replay, header) = Replay::new(path, BufReader::new(&*file))?;

@@ -17,7 +17,7 @@ use crate::send::client::{Answer, Client, Timeouts, Waiting, transport_failure};
 use crate::send::ledger::Ledger;
 use crate::send::origins::Lookup;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, Reject, RejectCount};
-use crate::send::response::{self, RejectBody, TakeReject, cleaned};
+use crate::send::response::{self, RejectBody, TakeReject, cleaned, name};
 use crate::send::{Event, Handler};
 
 const UPLOADING: &str = "uploading";
@@ -303,6 +303,9 @@ impl Rejects {
     }
 }
 
+/// Stands for what the server gave as a code and is none.
+const NO_CODE: &str = "-";
+
 impl TakeReject for Rejects {
     fn take(&mut self, body: RejectBody) {
         let index = body.index.unwrap_or_default();
@@ -322,7 +325,8 @@ impl TakeReject for Rejects {
                 index,
                 record: origin.map(|origin| origin.record),
                 line: origin.map(|origin| origin.line),
-                code: cleaned(&error_code),
+                // Anything else may quote the message.
+                code: name(&error_code).unwrap_or(NO_CODE).to_owned(),
             });
             if self.unwritten.len() >= JOURNALED_AT_ONCE {
                 self.write();

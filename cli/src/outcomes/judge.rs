@@ -177,10 +177,10 @@ impl Judge {
         Verdict::Aside(UNCLEAR, why.into())
     }
 
-    /// What is said of a record in no batch.
-    pub(crate) fn outside(&mut self, verdict: Verdict) -> Verdict {
+    /// What is said of a record in no batch; `is_passed` if the run has come further.
+    pub(crate) fn outside(&mut self, verdict: Verdict, is_passed: bool) -> Verdict {
         match verdict {
-            Verdict::Unsure if self.known.is_finished => self.unsent(),
+            Verdict::Unsure if is_passed || self.known.is_finished => self.unsent(),
             Verdict::Message if self.known.is_finished => {
                 self.strays += 1;
                 let why = "It is in no batch of the run, which is finished";

@@ -87,7 +87,8 @@ pub(crate) fn walk<R: Read>(
         match &mut within {
             Some(within) => within.item(item, judge, &mut take)?,
             None => {
-                let verdict = judge.outside(item.verdict);
+                let is_passed = to_come.peek().is_some();
+                let verdict = judge.outside(item.verdict, is_passed);
                 take(&Item { verdict, ..item }.row(NOT_SENT))?;
             }
         }
