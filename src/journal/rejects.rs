@@ -33,11 +33,12 @@ pub fn rejects(path: &Path) -> Result<Rejects, JournalError> {
         .batches
         .iter()
         .filter(|batch| matches!(batch.status, Status::Accepted { .. }))
-        .map(|batch| (batch.batch.number, batch.commits))
+        .map(|batch| (batch.batch.number, batch.named_by))
         .collect();
     Ok(Rejects {
         replay: Some(replay),
         accepted,
+        commits: HashMap::new(),
         batch: 0,
         line: Vec::new().into_iter(),
     })
@@ -48,8 +49,10 @@ pub fn rejects(path: &Path) -> Result<Rejects, JournalError> {
 #[must_use = "an iterator does nothing unless it is asked"]
 pub struct Rejects {
     replay: Option<Replay<BufReader<File>>>,
-    /// How many commits are still to come of each batch that was accepted in the end.
+    /// Which commit of each batch that was accepted in the end has named those that count.
     accepted: HashMap<u64, u32>,
+    /// How many there were of each until now.
+    commits: HashMap<u64, u32>,
     batch: u64,
     line: vec::IntoIter<Rejected>,
 }
@@ -77,12 +80,13 @@ impl Iterator for Rejects {
 impl Rejects {
     fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Commit { batch } => {
-                if let Some(commits) = self.accepted.get_mut(&batch.number) {
-                    *commits = commits.saturating_sub(1);
-                }
+            Entry::Commit { batch } if self.accepted.contains_key(&batch.number) => {
+                *self.commits.entry(batch.number).or_default() += 1;
             }
-            Entry::Rejected { batch, rejects } if self.accepted.get(&batch) == Some(&0) => {
+            Entry::Rejected { batch, rejects }
+                if self.accepted.contains_key(&batch)
+                    && self.accepted.get(&batch) == self.commits.get(&batch) =>
+            {
                 self.batch = batch;
                 self.line = rejects.into_iter();
             }

@@ -53,10 +53,13 @@ pub struct BatchState {
     pub resent_since: Option<SystemTime>,
     /// When it was found out what became of it, by the same clock; `None` while nobody knows.
     pub settled_at: Option<SystemTime>,
-    /// How many rejected messages are in the journal since its last commit.
+    /// How many rejected messages of it are in the journal. Of a batch that was sent again they are those of the last attempt
+    /// that named any: the API names them only once, and it may be that one which is found.
     pub rejects: u64,
     /// How many of these could not be told where they came from.
     pub unplaced: u64,
+    /// Which of its commits named them.
+    pub(crate) named_by: u32,
 }
 
 /// What became of a batch.
@@ -151,6 +154,15 @@ impl BatchState {
             None => self.status = status,
         }
     }
+
+    /// What an earlier attempt has named counts no more.
+    const fn forget_rejects_of_before(&mut self) {
+        if self.named_by != self.commits {
+            self.named_by = self.commits;
+            self.rejects = 0;
+            self.unplaced = 0;
+        }
+    }
 }
 
 impl Status {
@@ -207,6 +219,7 @@ impl Sum {
             Entry::Rejected { batch, rejects } => {
                 let unplaced = rejects.iter().filter(|reject| reject.record.is_none());
                 let known = self.batch(batch);
+                known.forget_rejects_of_before();
                 known.unplaced += unplaced.count() as u64;
                 known.rejects += rejects.len() as u64;
             }
@@ -219,7 +232,12 @@ impl Sum {
                 creation_time,
                 found,
             } => {
-                self.batch(batch).status = Status::Accepted {
+                let known = self.batch(batch);
+                if !found {
+                    // Its own answer has named all.
+                    known.forget_rejects_of_before();
+                }
+                known.status = Status::Accepted {
                     id,
                     batch_size,
                     rejected,
@@ -285,6 +303,7 @@ impl Sum {
                 settled_at: None,
                 rejects: 0,
                 unplaced: 0,
+                named_by: 0,
             });
             self.state.batches.len() - 1
         });
@@ -294,8 +313,6 @@ impl Sum {
         known.commits = known.commits.saturating_add(1);
         known.committed_at = at;
         known.settled_at = None;
-        known.rejects = 0;
-        known.unplaced = 0;
     }
 
     /// A batch that was committed: the rules see to it that it was.

@@ -176,6 +176,7 @@ mod tests {
             settled_at: None,
             rejects: 0,
             unplaced: 0,
+            named_by: 0,
         }
     }
 

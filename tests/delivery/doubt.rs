@@ -270,6 +270,30 @@ async fn one_that_was_to_be_sent_again_is_looked_for_before_each_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_a_first_attempt_has_named_is_not_forgotten() {
+    let mut most = 0;
+    // The answer ends somewhere in its list of rejects.
+    for after in (300..700).step_by(50) {
+        let house = House::with(8, 8, |sandbox| sandbox.reject("every:2".parse().unwrap())).await;
+        let faults =
+            format!("batch 1: reset answer after {after}, hide 1 lists; batch 2: answer 408");
+        house.sandbox.set_faults(faults.parse().unwrap());
+        let sender = house.sender(with(DoubtPolicy::Resend)).await;
+        let input = std::io::Cursor::new(house.input());
+        let ended = sender.send_input(input, crate::support::lines()).await;
+        let report = ended.unwrap();
+        let journal = std::fs::read_to_string(house.journal()).unwrap();
+        let written = journal.matches("\"index\":").count() as u64;
+        let named = batchcast::journal::rejects(&house.journal()).unwrap();
+        assert_eq!((report.rejected, named.count() as u64), (written, written));
+        if report.found == 1 {
+            most = most.max(written);
+        }
+    }
+    assert!(most > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_was_to_be_sent_again_is_sent_when_it_is_not_there() {
     let house = House::new(4, 2).await;
     let faults = "batch 1: answer 503; batch 2-9: answer 408";

@@ -4,7 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use batchcast::encode::Batch;
-use batchcast::journal::{Breach, Decision, Entry, Journal, JournalError, MAX_LINE_BYTES, Status};
+use batchcast::journal::{
+    Breach, Decision, Entry, Journal, JournalError, MAX_LINE_BYTES, Status, rejects,
+};
 
 use crate::{
     accepted, batch, commit, decided, finished, header, in_doubt, place, refused, rejected,
@@ -263,12 +265,18 @@ fn a_batch_that_is_sent_again_is_in_doubt_since_its_first_attempt() {
     let [batch] = &state.batches[..] else {
         panic!("{state:?}")
     };
-    assert_eq!((batch.batch, batch.commits, batch.rejects), (again, 2, 0));
+    // The second attempt has named nobody, and was not accepted: it can only be the first one that is found.
+    assert_eq!((batch.batch, batch.commits, batch.rejects), (again, 2, 2));
     assert_eq!(batch.status, Status::Resend);
     assert_eq!(batch.resent_since, first_commit);
     assert!(first_commit < Some(batch.committed_at));
 
-    journal.append(&accepted(1, 0, true)).unwrap();
+    journal.append(&accepted(1, 2, true)).unwrap();
     let state = Journal::read(&place.path).unwrap();
     assert!(state.batches[0].settled_at.is_some() && state.open().next().is_none());
+    let named: Vec<_> = rejects(&place.path)
+        .unwrap()
+        .map(|named| named.unwrap().1.index)
+        .collect();
+    assert_eq!(named, [1, 2]);
 }

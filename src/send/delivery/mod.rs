@@ -268,8 +268,8 @@ impl<'a> Delivery<'a> {
             let receipt = accepted(attempted.outcome);
             return Some(Ended::Failed(fate, receipt, failure));
         }
-        if attempted.was_committed {
-            // As in the journal, they are those of the last one that was committed.
+        if attempted.rejects.rejected > 0 {
+            // As in the journal, they are those of the last one that named any.
             item.rejects = attempted.rejects;
         }
         // What reads live would keep the encoder waiting in every pause from here on.
