@@ -16,7 +16,7 @@ use crate::send::ask::{self, Question};
 use crate::send::client::WaitingFor;
 use crate::send::delivery::Shared;
 use crate::send::outcome::{Failure, FailureKind, Receipt};
-use crate::send::{Event, response};
+use crate::send::{Event, sanitize};
 
 /// How long a batch that was just accepted may be unknown to the server.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
@@ -192,7 +192,7 @@ impl Canary {
         self.unknown += sent.messages.saturating_sub(sent.rejected + told);
         for failed in [statuses.delivery_failed, statuses.sending_failed] {
             for (code, count) in failed.error_code_counts.unwrap_or_default() {
-                let code = response::cleaned(&code);
+                let code = sanitize::cleaned(&code);
                 if self.failures.contains_key(&code) || self.failures.len() < MAX_CODES {
                     *self.failures.entry(code).or_default() += count;
                 }
@@ -245,7 +245,7 @@ async fn completed(shared: &Shared, sent: &Sent) -> Result<(), Failure> {
             },
             Err(failure) => return Err(failure),
         };
-        let status = shown.status.as_deref().map(response::cleaned);
+        let status = shown.status.as_deref().map(sanitize::cleaned);
         shared.handler.call(Event::Canary {
             batch,
             status: status.as_deref(),

@@ -64,6 +64,7 @@ mod reread;
 mod resplit;
 pub(crate) mod response;
 mod run;
+pub(crate) mod sanitize;
 mod source;
 mod trace;
 mod upload;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::journal::{JournalError, State};
 use crate::screen::{MaxInvalid, PassedOver};
 use crate::send::account::Account;
-use crate::send::{policy, response};
+use crate::send::{policy, sanitize};
 
 /// What became of one attempt to send a batch. The table is in [`send`](super).
 #[derive(Debug)]
@@ -398,7 +398,7 @@ impl ApiError {
     /// The same without the server's sentences.
     pub(super) fn brief(&self) -> String {
         let name = |name: &Option<String>| {
-            let name = name.as_deref().and_then(response::name);
+            let name = name.as_deref().and_then(sanitize::name);
             name.map(str::to_owned)
         };
         let details = self.details.iter().map(|detail| ApiErrorDetail {

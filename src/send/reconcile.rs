@@ -21,7 +21,7 @@ use crate::send::client::WaitingFor;
 use crate::send::delivery::Shared;
 use crate::send::outcome::{Failure, FailureKind, Receipt};
 use crate::send::policy::DoubtPolicy;
-use crate::send::response::{self, cleaned};
+use crate::send::sanitize::{self, cleaned};
 use crate::send::source::SourceReader;
 
 /// How far the server's clock may be from where its answers show it: they have whole seconds.
@@ -184,7 +184,7 @@ async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> 
         shared.answered(&shared.unanswered()).await;
     }
     for candidate in candidates {
-        if shared.knows(&response::id(&candidate.listed.id)) {
+        if shared.knows(&sanitize::id(&candidate.listed.id)) {
             continue;
         }
         match compare(shared, sought, &candidate).await? {
@@ -212,7 +212,7 @@ async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> 
         (several, None) => {
             let ids: Vec<_> = several
                 .iter()
-                .map(|listed| response::id(&listed.id))
+                .map(|listed| sanitize::id(&listed.id))
                 .collect();
             Finding::Unclear(unclear(format!(
                 "several batches in the server's list have its recipients: {}",
@@ -239,10 +239,10 @@ fn unclear(reason: String) -> Failure {
 fn receipt(batch: Batch, found: &Listed) -> Receipt {
     Receipt {
         batch,
-        id: response::id(&found.id),
+        id: sanitize::id(&found.id),
         batch_size: found.batch_size,
         status: found.status.as_deref().map(cleaned),
-        creation_time: found.creation_time.as_deref().map(response::time),
+        creation_time: found.creation_time.as_deref().map(sanitize::time),
         rejected: 0,
         unplaced: 0,
         found: true,
@@ -296,7 +296,7 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
                 && listed.batch_size.is_none_or(|size| size <= sought.batch.messages)
                 // One whose time cannot be read may be it.
                 && created.is_none_or(|created| created >= since)
-                && !shared.knows(&response::id(&listed.id));
+                && !shared.knows(&sanitize::id(&listed.id));
             if fits && seen.insert(listed.id.clone()) {
                 let is_early = created.is_none_or(|created| created < sure_since);
                 let begun = created.unwrap_or(since);

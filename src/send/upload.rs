@@ -17,7 +17,8 @@ use crate::send::client::{Answer, Client, Timeouts, Waiting, transport_failure};
 use crate::send::ledger::Ledger;
 use crate::send::origins::Lookup;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, Reject, RejectCount};
-use crate::send::response::{self, RejectBody, TakeReject, cleaned, name};
+use crate::send::response::{self, RejectBody, TakeReject};
+use crate::send::sanitize::{self, cleaned, name};
 use crate::send::{Event, Handler};
 
 const UPLOADING: &str = "uploading";
@@ -362,10 +363,10 @@ async fn receipt(
     let receipt = body.and_then(|body| {
         Ok(Receipt {
             batch,
-            id: response::id(&body.id.ok_or("it has no id")?),
+            id: sanitize::id(&body.id.ok_or("it has no id")?),
             batch_size: body.batch_size,
             status: body.status.map(|status| cleaned(&status)),
-            creation_time: body.creation_time.map(|time| response::time(&time)),
+            creation_time: body.creation_time.map(|time| sanitize::time(&time)),
             rejected: rejects.count.rejected,
             unplaced: rejects.count.unplaced,
             found: false,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::send::response::cleaned;
+use crate::send::sanitize::cleaned;
 
 /// A batch, as the API knows it now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::{Delivery, Item, Shared, accepted_entry};
 use crate::journal::Entry;
 use crate::send::Event;
 use crate::send::outcome::{Failure, FailureKind, Outcome, RejectCount};
-use crate::send::response::name;
+use crate::send::sanitize::name;
 use crate::send::source::Next;
 use crate::send::upload::Upload;
 
