@@ -133,23 +133,29 @@ impl List {
 
     /// Which fields hold what.
     pub(crate) fn fields(&self) -> Fields {
-        let mut fields = Fields::default();
-        if let Some(name) = &self.to_field {
-            fields = fields.to(name);
-        }
-        if let Some(name) = &self.text_field {
-            fields = fields.text(name);
-        }
-        if let Some(region) = self.region {
-            fields = fields.region(region);
-        }
-        fields
+        let (to, text) = (self.to_field.as_deref(), self.text_field.as_deref());
+        fields(to, text, self.region)
     }
 
     /// Whether a field was named, which a list of numbers does not have.
     pub(crate) const fn names_fields(&self) -> bool {
         self.to_field.is_some() || self.text_field.is_some()
     }
+}
+
+/// The fields of these names, and how numbers are written; without a name those that are looked for by themselves.
+pub(crate) fn fields(to: Option<&str>, text: Option<&str>, region: Option<Region>) -> Fields {
+    let mut fields = Fields::default();
+    if let Some(name) = to {
+        fields = fields.to(name);
+    }
+    if let Some(name) = text {
+        fields = fields.text(name);
+    }
+    if let Some(region) = region {
+        fields = fields.region(region);
+    }
+    fields
 }
 
 /// The flags of `resume` that are about the list.

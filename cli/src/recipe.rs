@@ -5,14 +5,14 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use batchcast::input::Format;
+use batchcast::input::{Fields, Format};
 use batchcast::journal::Header;
 use batchcast::{Region, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::common_text;
-use crate::config::List;
+use crate::config::{self, List};
 use crate::screen::ScreenRecipe;
 
 /// The program's own options in a journal's first line.
@@ -86,6 +86,12 @@ impl Recipe {
             Value::Object(application) => Ok(application),
             other => anyhow::bail!("a recipe is an object, not {other}"),
         }
+    }
+
+    /// Which fields of the list hold what.
+    pub(crate) fn fields(&self) -> Fields {
+        let (to, text) = (self.to_field.as_deref(), self.text_field.as_deref());
+        config::fields(to, text, self.region)
     }
 
     /// That of a journal's run.

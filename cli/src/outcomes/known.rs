@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use batchcast::encode::Limits;
-use batchcast::input::{Fields, Format, Parser};
+use batchcast::input::{Format, Parser};
 use batchcast::journal::{Shape, State};
 use batchcast::screen::Screen;
 use batchcast::{Envelope, PhoneNumber, Text};
@@ -111,7 +111,7 @@ impl Sent {
             end: end(state, screen.limit),
             is_finished: state.finished,
         };
-        let mut parser = Parser::new(recipe.format, &fields(recipe));
+        let mut parser = Parser::new(recipe.format, &recipe.fields());
         // An empty list may have been taken for one of numbers, whatever its text is.
         if let Some(wanted) = texts.template
             && recipe.format != Format::Lines
@@ -228,19 +228,4 @@ fn end(state: &State, limit: Option<u64>) -> Option<u64> {
     let messages: u64 = held.iter().map(|held| held.batch.messages).sum();
     let last = held.last()?.batch.last.record;
     (messages >= limit?).then_some(last)
-}
-
-/// Which fields hold what.
-fn fields(recipe: &Recipe) -> Fields {
-    let mut fields = Fields::default();
-    if let Some(name) = &recipe.to_field {
-        fields = fields.to(name);
-    }
-    if let Some(name) = &recipe.text_field {
-        fields = fields.text(name);
-    }
-    if let Some(region) = recipe.region {
-        fields = fields.region(region);
-    }
-    fields
 }
