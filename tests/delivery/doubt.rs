@@ -272,11 +272,11 @@ async fn one_that_was_to_be_sent_again_is_looked_for_before_each_attempt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whom_a_first_attempt_has_named_is_not_forgotten() {
     let mut most = 0;
-    // The answer ends somewhere in its list of rejects.
+    // The answer ends somewhere in its list of rejects; and in order, because of what a reset overtakes nothing arrives.
     for after in (300..700).step_by(50) {
         let house = House::with(8, 8, |sandbox| sandbox.reject("every:2".parse().unwrap())).await;
         let faults =
-            format!("batch 1: reset answer after {after}, hide 1 lists; batch 2: answer 408");
+            format!("batch 1: close answer after {after}, hide 1 lists; batch 2: answer 408");
         house.sandbox.set_faults(faults.parse().unwrap());
         let sender = house.sender(with(DoubtPolicy::Resend)).await;
         let input = std::io::Cursor::new(house.input());

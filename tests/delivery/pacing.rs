@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use batchcast::send::{Event, FailureKind, WaitingFor};
+use batchcast::send::{Event, FailureKind, Sender, WaitingFor};
 use batchcast_sandbox::RateLimit;
 use batchcast_sandbox::fault::FaultRule;
 use tokio::sync::Notify;
@@ -57,6 +57,23 @@ async fn after_a_429_nothing_leaves_until_it_may() {
     futures::future::join_all(runs).await;
 }
 
+/// One that is stopped at the first event that is looked for.
+fn stopped_at(
+    sender: Sender,
+    is_it: impl Fn(&Event<'_>) -> bool + Send + Sync + 'static,
+) -> Sender {
+    let seen = std::sync::Arc::new(Notify::new());
+    let notify = std::sync::Arc::clone(&seen);
+    sender
+        .on_event(move |event| {
+            if is_it(&event) {
+                notify.notify_one();
+            }
+            Ok(())
+        })
+        .stop_when(async move { seen.notified().await })
+}
+
 /// Stops a run as soon as it says that it waits, and sees that it does not go on waiting.
 async fn stopped_while_it_waits(fault: &str, what: WaitingFor) {
     let house = House::new(4, 2).await;
@@ -68,18 +85,10 @@ async fn stopped_while_it_waits(fault: &str, what: WaitingFor) {
         grace: Duration::from_secs(3_600),
         ..Options::default()
     };
-    let waits = std::sync::Arc::new(Notify::new());
-    let notify = std::sync::Arc::clone(&waits);
-    let sender = house
-        .sender(options)
-        .await
-        .on_event(move |event| {
-            if matches!(event, Event::Waiting { what: waited, .. } if waited == what) {
-                notify.notify_one();
-            }
-            Ok(())
-        })
-        .stop_when(async move { waits.notified().await });
+    let sender = stopped_at(
+        house.sender(options).await,
+        move |event| matches!(event, Event::Waiting { what: waited, .. } if *waited == what),
+    );
     let sender = match what {
         WaitingFor::Doubt => {
             let hour = Duration::from_secs(3_600);
@@ -138,18 +147,11 @@ async fn a_server_that_wants_a_year_is_left_to_a_person() {
             ..Options::default()
         };
         // If it waits all the same, it is called back, and that is not why it is to stop.
-        let waits = std::sync::Arc::new(Notify::new());
-        let notify = std::sync::Arc::clone(&waits);
-        let sender = house
-            .sender(options)
-            .await
-            .on_event(move |event| {
-                if matches!(event, Event::Waiting { wait, .. } if wait > Duration::from_secs(60)) {
-                    notify.notify_one();
-                }
-                Ok(())
-            })
-            .stop_when(async move { waits.notified().await });
+        let minute = Duration::from_secs(60);
+        let sender = stopped_at(
+            house.sender(options).await,
+            move |event| matches!(event, Event::Waiting { wait, .. } if *wait > minute),
+        );
         let input = std::io::Cursor::new(house.input());
         let ended = within(sender.send_input(input, lines())).await;
         house.check(&ended);
@@ -183,24 +185,17 @@ async fn after_a_429_that_does_not_say_nothing_leaves_for_30_s() {
             ..Options::default()
         };
         let began = Instant::now();
-        let waits = std::sync::Arc::new(Notify::new());
         let ends = std::sync::Arc::new(std::sync::Mutex::new(None));
-        let (notify, end) = (std::sync::Arc::clone(&waits), std::sync::Arc::clone(&ends));
-        let sender = house
-            .sender(options)
-            .await
-            .on_event(move |event| {
-                if let Event::Waiting {
-                    what: waited, wait, ..
-                } = event
-                    && waited == what
-                {
-                    end.lock().unwrap().get_or_insert(Instant::now() + wait);
-                    notify.notify_one();
-                }
-                Ok(())
-            })
-            .stop_when(async move { waits.notified().await });
+        let end = std::sync::Arc::clone(&ends);
+        let sender = stopped_at(house.sender(options).await, move |event| match event {
+            Event::Waiting {
+                what: waited, wait, ..
+            } if *waited == what => {
+                end.lock().unwrap().get_or_insert(Instant::now() + *wait);
+                true
+            }
+            _ => false,
+        });
         let input = std::io::Cursor::new(house.input());
         let ended = within(sender.send_input(input, lines())).await;
         house.check(&ended);
