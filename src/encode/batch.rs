@@ -1,17 +1,15 @@
 //! One batch, counted byte by byte.
 
 use std::fmt;
-use std::hash::Hasher as _;
-
-use bytes::Bytes;
-use twox_hash::XxHash3_64;
 
 use crate::encode::buffers::Buffers;
+use crate::encode::digest::Digest;
 use crate::encode::{DEFAULT_CHUNK_BYTES, Limits};
 use crate::envelope::{Dialect, Envelope, FIRST, SEPARATOR};
 use crate::error::{Error, ErrorKind, RecordError};
 use crate::message::{Content, Message, Text};
 use crate::position::Position;
+use bytes::Bytes;
 
 /// Room behind a chunk's size for the entry that completes it. The largest entry is a number and a text
 /// of [`MAX_TEXT_UNITS`](crate::MAX_TEXT_UNITS) characters, each an escape of six bytes.
@@ -64,7 +62,7 @@ pub struct BatchEncoder {
     /// What was taken out of the buffer before.
     taken: u64,
     separator: u8,
-    digest: XxHash3_64,
+    digest: Digest,
     number: u64,
     messages: u64,
     first: Position,
@@ -94,7 +92,7 @@ pub struct Batch {
     pub messages: u64,
     /// The size of its body in bytes.
     pub bytes: u64,
-    /// XXH3 (64 bits) of its entries and what separates them, without head and tail. The same input,
+    /// CRC-64/NVME of its entries and what separates them, without head and tail. The same input,
     /// encoded again, gives the same digest.
     pub digest: u64,
 }
@@ -143,7 +141,7 @@ impl BatchEncoder {
             head: head.into(),
             taken: 0,
             separator: FIRST,
-            digest: XxHash3_64::new(),
+            digest: Digest::new(),
             number: 1,
             messages: 0,
             first: Position::default(),
@@ -373,7 +371,7 @@ impl BatchEncoder {
         self.undigested = self.head.len();
         self.taken = 0;
         self.separator = FIRST;
-        self.digest = XxHash3_64::new();
+        self.digest = Digest::new();
         self.number += 1;
         self.messages = 0;
         let tail = Bytes::from_static(self.dialect.tail());

@@ -14,6 +14,7 @@ mod batch;
 mod buffers;
 #[cfg(any(test, target_arch = "x86", target_arch = "x86_64"))]
 mod compress;
+pub(crate) mod digest;
 mod escape;
 pub mod json;
 mod limits;

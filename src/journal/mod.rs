@@ -67,7 +67,7 @@ pub use self::state::{BatchState, State, Status, Totals};
 pub use self::writer::Journal;
 
 /// The version of the format, and the only one that is read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest line, its newline not counted. A longer entry is not written.
 pub const MAX_LINE_BYTES: usize = 1 << 20;

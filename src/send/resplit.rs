@@ -1,9 +1,8 @@
 //! A batch that the server found too large, cut into smaller ones between its entries, from its spool.
 
-use std::hash::Hasher as _;
 use std::io::{self, BufRead, BufReader, Read};
 
-use twox_hash::XxHash3_64;
+use crate::encode::digest::Digest;
 
 /// A part of a body: some of its entries, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub(super) fn cut(body: impl Read, head: u64, max_entries: u64) -> io::Result<Ve
     let mut body = BufReader::with_capacity(64 * 1024, body);
     io::copy(&mut body.by_ref().take(head), &mut io::sink())?;
     let mut pieces: Vec<Piece> = Vec::new();
-    let mut digest = XxHash3_64::new();
+    let mut digest = Digest::new();
     let mut entries = Entries::new(body, head);
     while let Some((start, entry)) = entries.next()? {
         let end = start + entry.len() as u64;
@@ -37,7 +36,7 @@ pub(super) fn cut(body: impl Read, head: u64, max_entries: u64) -> io::Result<Ve
                 if let Some(piece) = last {
                     piece.digest = digest.finish();
                 }
-                digest = XxHash3_64::new();
+                digest = Digest::new();
                 digest.write(b"[");
                 digest.write(entry);
                 pieces.push(Piece {

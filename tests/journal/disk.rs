@@ -90,7 +90,7 @@ fn a_journal_that_was_hardly_begun_says_so() {
         "",
         "\0\0\0",
         "{\"batch",
-        "{\"batchcast\":{\"version\":1,\"run\":\"0",
+        "{\"batchcast\":{\"version\":2,\"run\":\"0",
     ] {
         fs::write(&place.path, contents).unwrap();
         let error = Journal::open(&place.path).unwrap_err();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{Place, bytes, commit, header, place, story, write};
 
-const OPENING: &str = r#"{"batchcast":{"version":1,"run":"00112233aabbccdd","created":"2026-01-02T03:04:05.678Z","shape":{"max_bytes":50000000,"envelope":"0123456789abcdef"},"application":{}}"#;
+const OPENING: &str = r#"{"batchcast":{"version":2,"run":"00112233aabbccdd","created":"2026-01-02T03:04:05.678Z","shape":{"max_bytes":50000000,"envelope":"0123456789abcdef"},"application":{}}"#;
 const COMMIT: &str = r#"{"commit":{"batch":1,"first":{"record":1,"line":1,"byte":0},"last":{"record":2,"line":2,"byte":13},"messages":2,"bytes":104,"digest":"fedcba9876543210"}"#;
 const AT: &str = r#","at":"2026-01-02T03:04:05.678Z""#;
 
@@ -156,8 +156,8 @@ fn what_is_written_is_read() {
 
 #[test]
 fn a_later_version_is_refused_whatever_its_checksum_is() {
-    for version in [0, 2, 12, u64::from(u32::MAX) + 2] {
-        let opening = OPENING.replace(r#""version":1"#, &format!(r#""version":{version}"#));
+    for version in [0, 1, 12, u64::from(u32::MAX) + 2] {
+        let opening = OPENING.replace(r#""version":2"#, &format!(r#""version":{version}"#));
         let place = by_hand(&[&opening]);
         let sealed = fs::read_to_string(&place.path).unwrap();
         for file in [sealed, format!("{opening},\"sha\":\"x\"}}}}\n")] {
@@ -225,7 +225,7 @@ fn a_line_with_a_right_checksum_and_wrong_contents_is_damage() {
         assert_eq!(*fault, Fault::Content, "{line}");
         assert!(!error.to_string().contains("4155550100"), "{error}");
     }
-    let place = by_hand(&[r#"{"batchcast":{"version":1}"#]);
+    let place = by_hand(&[r#"{"batchcast":{"version":2}"#]);
     let error = Journal::open(&place.path).unwrap_err();
     assert!(
         matches!(error, JournalError::Damaged { line: 1, .. }),

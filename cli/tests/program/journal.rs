@@ -377,7 +377,7 @@ fn where_the_journal_is() {
         .code(1);
     ran.err("cannot create the journal").err("--no-journal");
     // Nothing was sent in a run that was killed at its beginning.
-    files.write("elsewhere", "{\"batchcast\":{\"version\":1,");
+    files.write("elsewhere", "{\"batchcast\":{\"version\":2,");
     api.send("")
         .arg("--journal")
         .arg(&elsewhere)
