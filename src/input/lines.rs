@@ -3,7 +3,7 @@ use fearless_simd::Simd;
 use super::cursor::{Cursor, Line, is_blank};
 use super::fault::{Fault, alone};
 use super::pattern::Pattern;
-use super::visit::Run;
+use super::visit::{Piece, Run};
 use super::{Answer, MAX_RECORD_BYTES, Parse, Record, Records, Visitor, sealed};
 use crate::error::Error;
 use crate::message::{self, Message, PhoneNumber, PhoneNumberError, Region};
@@ -190,6 +190,7 @@ impl sealed::Common for LineRecords<'_> {
     fn visit_common<S: Simd, V: Visitor>(
         &mut self,
         simd: S,
+        piece: Piece<'_>,
         visitor: &mut V,
     ) -> Result<Answer, V::Error> {
         let mut run = AlikeLines {
@@ -198,7 +199,7 @@ impl sealed::Common for LineRecords<'_> {
             bytes: self.bytes,
             start: self.start,
         };
-        let answer = run.show(simd, visitor);
+        let answer = run.show(simd, piece, visitor);
         self.parser.cursor = run.cursor;
         answer
     }
@@ -213,6 +214,8 @@ struct AlikeLines<'a> {
 }
 
 impl Run for AlikeLines<'_> {
+    const ASKS: bool = false;
+
     #[inline(always)]
     fn next_common<S: Simd>(&mut self, simd: S) -> Option<Message<'_>> {
         // No search for the line end, no check of UTF-8: a number's own check lets nothing else through.

@@ -192,7 +192,8 @@ impl fmt::Debug for Invalid<'_> {
 mod sealed {
     use fearless_simd::{Level, Simd};
 
-    use super::{Answer, Parse, Visited, Visitor, visit};
+    use super::visit::{self, Piece};
+    use super::{Answer, Parse, Visited, Visitor};
 
     /// What [`Parse::visit`](super::Parse::visit) is made of.
     pub trait Sealed {
@@ -201,20 +202,19 @@ mod sealed {
             Level::new()
         }
 
-        /// Shows the records of a block, or of a part of it, to a visitor.
+        /// Shows the records of a part of a block to a visitor.
         #[inline]
         fn visit_piece<V: Visitor>(
             &mut self,
-            bytes: &[u8],
-            last: bool,
-            start: u64,
+            piece: Piece<'_>,
             visitor: &mut V,
         ) -> Result<Visited, V::Error>
         where
             Self: Parse + Sized,
         {
             let vectors = self.vectors();
-            visit::each(vectors, self.block(bytes, last), bytes, start, visitor)
+            let records = self.block(piece.bytes(), piece.is_last());
+            visit::each(vectors, records, piece, visitor)
         }
     }
 
@@ -231,6 +231,7 @@ mod sealed {
         fn visit_common<S: Simd, V: Visitor>(
             &mut self,
             simd: S,
+            piece: Piece<'_>,
             visitor: &mut V,
         ) -> Result<Answer, V::Error>;
     }

@@ -1,6 +1,7 @@
 use fearless_simd::Simd;
 
 use super::csv::Extent;
+use super::visit::Piece;
 use super::{
     Answer, Csv, CsvRecords, Fields, Format, LineRecords, Lines, Ndjson, NdjsonRecords, Parse,
     Record, Records, Template, TemplateError, TemplateFault, Visited, Visitor, sealed,
@@ -77,15 +78,13 @@ impl sealed::Sealed for Parser {
     #[inline]
     fn visit_piece<V: Visitor>(
         &mut self,
-        bytes: &[u8],
-        last: bool,
-        start: u64,
+        piece: Piece<'_>,
         visitor: &mut V,
     ) -> Result<Visited, V::Error> {
         match self {
-            Self::Lines(parser) => parser.visit_piece(bytes, last, start, visitor),
-            Self::Ndjson(parser) => parser.visit_piece(bytes, last, start, visitor),
-            Self::Csv(parser) => parser.visit_piece(bytes, last, start, visitor),
+            Self::Lines(parser) => parser.visit_piece(piece, visitor),
+            Self::Ndjson(parser) => parser.visit_piece(piece, visitor),
+            Self::Csv(parser) => parser.visit_piece(piece, visitor),
         }
     }
 }
@@ -145,7 +144,12 @@ impl Records for ParserRecords<'_> {
 
 /// [`visit`](Parse::visit) asks the records of each format itself.
 impl sealed::Common for ParserRecords<'_> {
-    fn visit_common<S: Simd, V: Visitor>(&mut self, _: S, _: &mut V) -> Result<Answer, V::Error> {
+    fn visit_common<S: Simd, V: Visitor>(
+        &mut self,
+        _: S,
+        _: Piece<'_>,
+        _: &mut V,
+    ) -> Result<Answer, V::Error> {
         Ok(Answer::Taken)
     }
 }

@@ -19,7 +19,7 @@ use self::record::{Composer, TextPart};
 use self::scan::Row;
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
 use super::fault::{Fault, alone};
-use super::visit::Run;
+use super::visit::{Piece, Run};
 use super::{
     Answer, Fields, MAX_RECORD_BYTES, MAX_REST, Parse, Record, Records, Template, Visitor, sealed,
 };
@@ -341,9 +341,10 @@ impl sealed::Common for CsvRecords<'_> {
     fn visit_common<S: Simd, V: Visitor>(
         &mut self,
         simd: S,
+        piece: Piece<'_>,
         visitor: &mut V,
     ) -> Result<Answer, V::Error> {
-        self.show(simd, visitor)
+        self.show(simd, piece, visitor)
     }
 }
 

@@ -16,7 +16,7 @@ use self::render::Renderer;
 use self::shape::{Places, Shape};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
 use super::fault::alone;
-use super::visit::Run;
+use super::visit::{Piece, Run};
 use super::{Answer, Fields, Parse, Record, Records, Template, Visited, Visitor, sealed, visit};
 use crate::encode::json;
 use crate::error::Error;
@@ -142,18 +142,16 @@ impl sealed::Sealed for Ndjson {
     #[inline]
     fn visit_piece<V: Visitor>(
         &mut self,
-        bytes: &[u8],
-        last: bool,
-        start: u64,
+        piece: Piece<'_>,
         visitor: &mut V,
     ) -> Result<Visited, V::Error> {
         // Two loops: what a template takes is no business of those who have none. Wider vectors make nothing of it quicker.
         let has_template = self.renderer.is_some();
-        let records = self.block(bytes, last);
+        let records = self.block(piece.bytes(), piece.is_last());
         if has_template {
-            visit::each(Level::baseline(), Rendered(records), bytes, start, visitor)
+            visit::each(Level::baseline(), Rendered(records), piece, visitor)
         } else {
-            visit::each(Level::new(), records, bytes, start, visitor)
+            visit::each(Level::new(), records, piece, visitor)
         }
     }
 }
@@ -325,12 +323,13 @@ impl sealed::Common for NdjsonRecords<'_> {
     fn visit_common<S: Simd, V: Visitor>(
         &mut self,
         simd: S,
+        piece: Piece<'_>,
         visitor: &mut V,
     ) -> Result<Answer, V::Error> {
         let Some(mut run) = self.in_shape() else {
             return Ok(Answer::Taken);
         };
-        let answer = run.show(simd, visitor);
+        let answer = run.show(simd, piece, visitor);
         self.parser.cursor = run.cursor;
         answer
     }
@@ -389,9 +388,10 @@ impl sealed::Common for Rendered<'_> {
     fn visit_common<S: Simd, V: Visitor>(
         &mut self,
         simd: S,
+        piece: Piece<'_>,
         visitor: &mut V,
     ) -> Result<Answer, V::Error> {
-        self.show(simd, visitor)
+        self.show(simd, piece, visitor)
     }
 }
 
