@@ -59,22 +59,26 @@ pub(crate) fn scan_string_with<S: Simd>(
         while specials != 0 {
             let place = specials.trailing_zeros() as usize;
             let at = base + place;
-            let behind = match bytes[at] {
+            match bytes[at] {
                 b'"' => return Ok(Some(at)),
-                b'\\' => {
-                    let len = escape_len(&bytes[at..]);
-                    place + len.map_err(|fault| StringError { at, fault })?
-                }
+                b'\\' => {}
                 _ => {
                     let fault = StringFault::Control;
                     return Err(StringError { at, fault });
                 }
-            };
-            if behind >= BLOCK {
-                base += behind;
+            }
+            let len = escape_len(&bytes[at..]).map_err(|fault| StringError { at, fault })?;
+            if place + len >= BLOCK {
+                base += place + len;
                 continue 'blocks;
             }
-            specials &= u64::MAX << behind;
+            specials &= if len == 2 {
+                // Both its bytes, and not by their place: that would have to be waited for.
+                let first = specials & specials.wrapping_neg();
+                !(first | first << 1)
+            } else {
+                u64::MAX << (place + len)
+            };
         }
         base += BLOCK;
     }
