@@ -2,9 +2,11 @@
 
 mod after;
 mod api;
+mod batches;
 mod canary;
 mod clean;
 mod common_text;
+mod doubt;
 mod encode;
 mod journal;
 mod manners;
@@ -15,11 +17,13 @@ mod pty;
 mod region;
 mod rejects;
 mod report;
+mod resume;
 mod sandbox;
 mod screen;
 mod send;
 mod server;
 mod since;
+mod status;
 mod stopped;
 mod support;
 mod terminal;

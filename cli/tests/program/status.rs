@@ -1,0 +1,150 @@
+//! What `status` shows of a send's batches.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::after::{ask, sent};
+use crate::api::Api;
+use crate::support::{Files, number, numbers};
+
+#[test]
+fn a_status_shows_each_batch_and_what_failed() {
+    let api = Api::start(|sandbox| {
+        let sandbox = sandbox.deliver("SMS-CAR-411=every:2".parse().unwrap());
+        sandbox.segment_cost(0.0075)
+    });
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &numbers(5), "--max-messages 2", 0);
+    let ran = ask(&api, "status").arg(&journal).run().code(3).discreet();
+    let ran = ran
+        .out("Completed: 3 batches\n")
+        .out("3 delivered, 0 sent, 0 queued, 2 failed; 0 rejected; cost 0.0375\n")
+        .out("  SMS-CAR-411: 2 (The number is invalid, not assigned");
+    let table: Vec<_> = ran.stdout.lines().take(4).collect();
+    assert!(
+        table[0].starts_with("batch  records  messages  journal"),
+        "{table:?}"
+    );
+    assert!(
+        table[3].contains("    3  5-5             1  accepted         0  Completed          1"),
+        "{table:?}"
+    );
+    for batch in api.sandbox.accepted() {
+        assert!(ran.stdout.contains(&batch.id));
+    }
+
+    let lines = ask(&api, "status --json")
+        .arg(&journal)
+        .run()
+        .code(3)
+        .json();
+    assert_eq!(lines.len(), 4);
+    let first = &lines[0];
+    assert_eq!(
+        json!([
+            first["number"],
+            first["records"],
+            first["state"],
+            first["status"],
+            first["processed"]
+        ]),
+        json!([1, [1, 2], "accepted", "Completed", 2])
+    );
+    assert_eq!(
+        first["counts"]["deliveryFailed"]["errorCodeCounts"],
+        json!({"SMS-CAR-411": 1})
+    );
+    let last = &lines[3];
+    assert_eq!(
+        json!([
+            last["event"],
+            last["outcome"],
+            last["delivered"],
+            last["failed"],
+            last["finished"]
+        ]),
+        json!(["status", "partial", 3, 2, true])
+    );
+
+    // One batch, by its id.
+    let id = first["id"].as_str().unwrap();
+    let lines = ask(&api, "status --json").arg(id).run().code(3).json();
+    assert_eq!(
+        (&lines[0]["id"], &lines[0]["state"]),
+        (&first["id"], &Value::Null)
+    );
+    ask(&api, "status 00000000-0000-4000-8000-000000000000")
+        .run()
+        .code(1)
+        .out("not known to the server");
+    ask(&api, "status nowhere.batchcast")
+        .run()
+        .code(2)
+        .err("neither a journal");
+}
+
+#[test]
+fn a_watch_ends_when_all_is_completed() {
+    let api = Api::start(|sandbox| sandbox.looks(3));
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &numbers(4), "--max-messages 2", 0);
+    ask(&api, "status")
+        .arg(&journal)
+        .run()
+        .code(4)
+        .out("2 on the way");
+    let ran = ask(&api, "status --watch --interval 1ms")
+        .arg(&journal)
+        .run()
+        .code(0);
+    ran.err("batch 1 is Processing: 1 of 2 messages are processed")
+        .err("batch 2 is Completed: 2 of 2")
+        .out("Completed: 2 batches\n");
+    // What is completed is not asked for again: the third look was the last.
+    let lines = ask(&api, "status --watch --interval 1ms --json")
+        .arg(&journal)
+        .run()
+        .code(0)
+        .json();
+    assert_eq!(lines.len(), 3);
+    ask(&api, "status --interval 1s")
+        .arg(&journal)
+        .run()
+        .code(2);
+}
+
+#[test]
+fn a_watch_ends_cleanly_when_it_is_told_to() {
+    let api = Api::start(|sandbox| sandbox.looks(1_000_000));
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &numbers(2), "", 0);
+    let running = ask(&api, "status --watch --interval 1h")
+        .arg(&journal)
+        .start();
+    running.until_err("batch 1 is Processing");
+    running.signal(Signal::INT);
+    running.wait().code(130).discreet();
+}
+
+#[test]
+fn rejects_of_batches_on_the_way_are_told_apart() {
+    let api = Api::start(|sandbox| sandbox.looks(3));
+    let files = Files::new();
+    let list = numbers(2) + &number(2) + "\n+12125550199\n";
+    let (_, journal) = sent(&api, &files, &list, "--max-messages 2", 3);
+    // The first batch is looked at before the second.
+    let lines = ask(&api, "status --json").arg(&journal).run().code(4);
+    let id = lines.json()[0]["id"].as_str().unwrap().to_owned();
+    ask(&api, "status").arg(&id).run().code(4);
+    ask(&api, "status")
+        .arg(&journal)
+        .run()
+        .code(4)
+        .out("Completed: 1 batch, 1 on the way\n")
+        .out("Messages of these: 2 delivered, 0 sent, 0 queued, 0 failed; 0 rejected; cost")
+        .out("Rejected of the others: 1\n");
+    let lines = ask(&api, "status --json").arg(&journal).run().code(3);
+    assert_eq!(lines.json()[2]["rejected"], 1);
+    let ran = ask(&api, "status").arg(&journal).run().code(3);
+    ran.out("Messages of these: 3 delivered, 0 sent, 0 queued, 0 failed; 1 rejected; cost");
+}
