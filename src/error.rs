@@ -138,6 +138,14 @@ pub enum RecordError {
     /// A key that counts stands in the object twice.
     #[error("a key that counts stands in the object twice")]
     DuplicateKey,
+    /// Two keys may hold the recipient, where there may be one ([`Fields::unambiguous`](crate::input::Fields::unambiguous)).
+    #[error("both {first} and {second} may hold the recipient")]
+    TwoRecipientKeys {
+        /// The one.
+        first: Box<str>,
+        /// The other, as it stands in the object.
+        second: Box<str>,
+    },
     /// The recipient is neither a string nor an array of strings.
     #[error("the recipient is neither a string nor an array of strings")]
     RecipientType,
@@ -224,6 +232,14 @@ pub enum HeaderError {
     /// Two columns have the wanted name.
     #[error("two columns are called {0}")]
     TwoColumns(String),
+    /// Two columns may hold the recipient, where there may be one ([`Fields::unambiguous`](crate::input::Fields::unambiguous)).
+    #[error("both {first} and {second} may hold the recipient")]
+    TwoRecipientColumns {
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// The header is not UTF-8.
     #[error("the header is not UTF-8")]
     Utf8,

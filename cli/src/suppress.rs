@@ -4,9 +4,9 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use batchcast::input::{Fields, Format, Parser, RECIPIENT_NAMES, Reader, Record, Template};
+use batchcast::input::{Fields, Format, Parser, Reader, Record, Template};
 use batchcast::screen::NumberSet;
-use batchcast::{ErrorKind, PhoneNumber, RecordError, Region};
+use batchcast::{Error, ErrorKind, HeaderError, PhoneNumber, RecordError, Region};
 
 use crate::foreign;
 use crate::input::{Source, read_ahead, unpacked_name};
@@ -17,6 +17,9 @@ const SENDER_AND_STATUS: &str = "{{from|}};{{status|}}";
 
 /// Why a record that cannot be read is not just passed over.
 const WHY: &str = "nothing was sent, because whoever is meant there could get a message";
+
+/// What to do about numbers in two columns, or under two keys.
+const ONE_PLACE: &str = "give a list with one of them, or a list for each, by --suppress again";
 
 /// Puts the numbers of a list into `numbers`: those that are to get no message of `from`. They are written as those of the
 /// recipients are: by E.164, or as people in a region do it. The list may be compressed.
@@ -55,9 +58,9 @@ pub(crate) fn read_from(
         Format::Csv => names(&ahead),
         _ => Vec::new(),
     };
-    refuse_several_numbers(&names)?;
     let names_senders = names_senders(format, &names);
-    let mut fields = Fields::default();
+    // Of two places only one would be read, and who stands in the other could get a message.
+    let mut fields = Fields::default().unambiguous();
     if let Some(region) = region {
         fields = fields.region(region);
     }
@@ -70,7 +73,7 @@ pub(crate) fn read_from(
     };
     let mut reader = Reader::new(Cursor::new(ahead).chain(list), parser);
     // In words of its own: the flags that help with the recipients' list do not help with this one.
-    while let Some(record) = reader.next().map_err(|error| anyhow!("{error}"))? {
+    while let Some(record) = reader.next().map_err(|error| fatal(&error))? {
         let message = match record {
             Record::Message(message) => message,
             Record::Invalid(invalid) => {
@@ -82,6 +85,13 @@ pub(crate) fn read_from(
                         },
                         None,
                     ) => " (--region US, or CA, reads its numbers as people write them there)",
+                    (
+                        ErrorKind::Record {
+                            fault: RecordError::TwoRecipientKeys { .. },
+                            ..
+                        },
+                        _,
+                    ) => &format!(" ({ONE_PLACE})"),
                     _ => "",
                 };
                 bail!("{}; {WHY}{help}", invalid.error)
@@ -113,20 +123,15 @@ fn names(ahead: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// Of two columns with numbers only one would be read, and who stands in the other could get a message.
-fn refuse_several_numbers(names: &[String]) -> Result<()> {
-    let is_of_numbers = |name: &&String| {
-        RECIPIENT_NAMES
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
-    };
-    let found: Vec<_> = names.iter().filter(is_of_numbers).collect();
-    if let [first, second, ..] = found[..] {
-        bail!(
-            "it has numbers in more than one column ({first}, {second}): give a list with one, or one for each column"
-        );
+/// What ends the list.
+fn fatal(error: &Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::Header {
+            fault: HeaderError::TwoRecipientColumns { .. },
+            ..
+        } => anyhow!("{error}; {WHY} ({ONE_PLACE})"),
+        _ => anyhow!("{error}"),
     }
-    Ok(())
 }
 
 /// Whether the records may say whose messages are not wanted, as the API's opt-outs do.
@@ -221,7 +226,14 @@ mod tests {
             ("from,to,status\n6505550100,+14155550101,OptOut\n", "line 2"),
             ("name,city\nBob,Rome\n", "no column"),
             ("[{\"to\":\"+14155550101\"}]", "an object a line"),
-            ("name,Phone,mobile\nBob,+14155550103,\n", "(Phone, mobile)"),
+            (
+                "name,Phone,mobile\nBob,+14155550103,\n",
+                "both Phone and mobile may",
+            ),
+            (
+                "{\"phone\":\"+14155550101\"}\n{\"Mobile\":\"+14155550102\",\"phone\":\"+14155550101\"}\n",
+                "line 2",
+            ),
             ("{\"to\":\"+14155550101\"}\n{\"to\":\"+1415555", "line 2"),
             (
                 "{\"from\":{},\"to\":\"+14155550101\",\"status\":\"OptOut\"}",

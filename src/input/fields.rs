@@ -43,6 +43,7 @@ pub struct Fields {
     to: Option<String>,
     text: Option<String>,
     region: Option<Region>,
+    is_unambiguous: bool,
 }
 
 impl Fields {
@@ -78,6 +79,32 @@ impl Fields {
     pub const fn region(mut self, region: Region) -> Self {
         self.region = Some(region);
         self
+    }
+
+    /// The same, and what may hold a recipient in two places is refused, whatever it holds there: a CSV header with two
+    /// of the [names](RECIPIENT_NAMES), and each NDJSON record with two such keys, in upper or lower case. This is for
+    /// lists of which no number may be overlooked, such as that of who wants no messages. With [`to`](Self::to) there is
+    /// but one place.
+    ///
+    /// ```
+    /// use batchcast::input::{Fields, Format, Parse, Parser, Record, Records};
+    ///
+    /// let fields = Fields::default().unambiguous();
+    /// let mut parser = Parser::new(Format::Ndjson, &fields);
+    /// let record = br#"{"phone":"+14155550100","Mobile":"+14155550101"}"#;
+    /// let mut records = parser.block(record, true);
+    /// assert!(matches!(records.next()?, Some(Record::Invalid(_))));
+    /// # Ok::<(), batchcast::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn unambiguous(mut self) -> Self {
+        self.is_unambiguous = true;
+        self
+    }
+
+    /// Whether there may be but one place for the recipient.
+    pub(super) const fn wants_one_place(&self) -> bool {
+        self.is_unambiguous && self.to.is_none()
     }
 
     /// How recipients are written, beside E.164.

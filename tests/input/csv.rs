@@ -356,6 +356,22 @@ fn a_bad_header_spoils_the_input() {
     ] {
         check_bytes(Format::Csv, &Fields::default(), list.as_bytes(), &[&fault]);
     }
+    let unambiguous = Fields::default().unambiguous();
+    for (header, columns) in [
+        ("phone,x,mobile\n", "phone and mobile"),
+        ("\"x, to\",Cell,TO\n", "Cell and TO"),
+    ] {
+        let fault = format!("line 1, byte 0: both {columns} may hold the recipient");
+        check_bytes(Format::Csv, &unambiguous, header.as_bytes(), &[&fault]);
+    }
+    for fields in [unambiguous.clone().text("cell"), unambiguous.to("phone")] {
+        check(
+            Format::Csv,
+            &fields,
+            "phone,cell\n+14155550100,\n",
+            &["+14155550100"],
+        );
+    }
     let blank = format!("line 3, {}", missing.replace('0', "3"));
     check_bytes(Format::Csv, &Fields::default(), b"\n \n", &[&blank]);
     check_bytes(

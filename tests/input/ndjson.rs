@@ -59,6 +59,53 @@ fn a_text_is_lent_as_it_stands() {
 }
 
 #[test]
+fn a_second_key_for_the_recipient_is_a_fault_if_there_may_be_one() {
+    let fields = Fields::default().unambiguous();
+    let (good, number) = ("{\"phone\":\"+14155550100\",\"x\":1}\n", "+14155550100");
+    for (object, keys) in [
+        (
+            r#"{"phone":"+14155550100","mobile":"+14155550101"}"#,
+            "phone and mobile",
+        ),
+        (r#"{"mobile":null,"phone":"Bob"}"#, "phone and mobile"),
+        (
+            r#"{"phone":"+14155550100","x":1,"Mobile":null}"#,
+            "phone and Mobile",
+        ),
+        (r#"{"PHONE":[1],"phone":"+14155550100"}"#, "phone and PHONE"),
+        (
+            r#"{"ph\u006fne":"+14155550100","c\u0065ll":{}}"#,
+            "phone and cell",
+        ),
+        (
+            r#"{"cell":"","to":"+14155550100","number":""}"#,
+            "to and number",
+        ),
+    ] {
+        let byte = 20 * good.len();
+        let fault = format!("line 21 byte {byte}: both {keys} may hold the recipient");
+        // Also where a shape could have been learned.
+        let list = good.repeat(20) + object + "\n" + good;
+        let mut expected = vec![number; 20];
+        expected.extend([&*fault, number]);
+        check(Format::Ndjson, &fields, &list, &expected);
+    }
+    for object in [
+        r#"{"to":"+14155550100"}"#,
+        r#"{"mobile_phone":"x","cell":["+14155550100"]}"#,
+        r#"{"x":{"to":1,"phone":2},"cell":"+14155550100"}"#,
+    ] {
+        let list = format!("{object}\n").repeat(5);
+        check(Format::Ndjson, &fields, &list, &[number; 5]);
+    }
+    // What is the text's holds no recipient; and who names one means no other.
+    let object = r#"{"number":"x","to":"+14155550100"}"#;
+    let text = fields.clone().text("number");
+    check(Format::Ndjson, &text, object, &["+14155550100 \"x\""]);
+    check(Format::Ndjson, &fields.to("to"), object, &[number]);
+}
+
+#[test]
 fn faults_are_named_with_their_place() {
     let no_recipient = "no recipient: the field is missing, null or empty";
     let eof = "not JSON: it ends too early";

@@ -224,10 +224,49 @@ fn a_list_of_suppressed_numbers_is_read_as_that_of_the_recipients() {
         encode(&packed, "").run().code(0).recipients(),
         numbered([2])
     );
-    // Who stands in the column that is not read could get a message.
-    let two = format!("phone,mobile\n{},{}\n", number(0), number(1));
-    let ran = encode(&files.write("two.csv", two), "").run().code(1);
-    ran.err("more than one column (phone, mobile)");
+}
+
+#[test]
+fn a_list_of_suppressed_numbers_has_them_in_one_place() {
+    let files = Files::new();
+    let line = |key: &str, more: &str| format!("{{\"{key}\":\"{}\"{more}}}\n", number(0));
+    let mobile = |value: &str| line("phone", &format!(",\"mobile\":{value}"));
+    let whole = line("phone", "").repeat(100);
+    // Who stands in the place that is not read could get a message.
+    for (name, list, place) in [
+        (
+            "two.csv",
+            format!("phone,mobile\n{},{}\n", number(0), number(1)),
+            "line 1",
+        ),
+        (
+            "two.ndjson",
+            mobile(&format!("\"{}\"", number(1))),
+            "line 1",
+        ),
+        // Behind many others, with a number or without.
+        (
+            "late.ndjson",
+            whole.clone() + &mobile(&format!("[\"{}\"]", number(1))),
+            "line 101",
+        ),
+        ("null.ndjson", whole.clone() + &mobile("null"), "line 101"),
+    ] {
+        let path = files.write(name, &list);
+        let run = batchcast("encode --out - --suppress").arg(&path).envelope();
+        let ran = run.stdin(numbers(3)).private(&list).run().code(1);
+        ran.discreet()
+            .err(&format!("--suppress: {}", path.display()))
+            .err(place)
+            .err("both phone and mobile may hold the recipient")
+            .err("a list for each");
+    }
+    // A key for each record is none too many.
+    let list = line("phone", "") + &line("mobile", "").replace(&number(0), &number(1));
+    let path = files.write("one.ndjson", list);
+    let run = batchcast("encode --out - --suppress").arg(path).envelope();
+    let ran = run.stdin(numbers(3)).run().code(0);
+    assert_eq!(ran.recipients(), numbered([2]));
 }
 
 #[test]

@@ -56,6 +56,9 @@ impl Columns {
             _ => None,
         };
         let to = first_of(&names, &wanted, no_recipient)?;
+        if fields.wants_one_place() {
+            only_one(&names, &wanted, no_recipient)?;
+        }
         let to = to.ok_or_else(|| missing(&names, &wanted))?;
         let text = text?;
         if text.is_none() && fields.text_is_named() {
@@ -107,6 +110,22 @@ fn only(
     match (found.next(), found.next()) {
         (Some(column), Some(_)) => Err(HeaderError::TwoColumns(shown(names[column]))),
         (column, _) => Ok(column),
+    }
+}
+
+/// Refuses two columns with any of the wanted names, other than one.
+fn only_one(names: &[&str], wanted: &[&str], other: Option<usize>) -> Result<(), HeaderError> {
+    let is_wanted = |&column: &usize| {
+        let mut wanted = wanted.iter();
+        Some(column) != other && wanted.any(|wanted| names[column].eq_ignore_ascii_case(wanted))
+    };
+    let mut found = (0..names.len()).filter(is_wanted);
+    match (found.next(), found.next()) {
+        (Some(first), Some(second)) => Err(HeaderError::TwoRecipientColumns {
+            first: shown(names[first]),
+            second: shown(names[second]),
+        }),
+        _ => Ok(()),
     }
 }
 

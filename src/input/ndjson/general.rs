@@ -35,6 +35,13 @@ pub(super) fn members<'a>(
         });
     }
     let members = whole::<Members<'a>>(line, MembersSeed(keys))?;
+    if let (Some((place, _)), Some(second)) = (members.to, members.second) {
+        let first = keys.to[place].name.clone();
+        return Err(Fault {
+            fault: RecordError::TwoRecipientKeys { first, second },
+            at: 0,
+        });
+    }
     if members.to_again || members.text_again {
         return Err(Fault {
             fault: RecordError::DuplicateKey,
@@ -184,6 +191,8 @@ struct Members<'a> {
     /// The best of the recipient's keys that is there, by its place among them.
     to: Option<(usize, &'a RawValue)>,
     to_again: bool,
+    /// Another one, if there may be none.
+    second: Option<Box<str>>,
     text: Option<&'a RawValue>,
     text_again: bool,
 }
@@ -211,6 +220,12 @@ impl<'de> Visitor<'de> for MembersSeed<'_> {
             match meaning {
                 Meaning::To(place) => {
                     let value = map.next_value()?;
+                    if let Some((best, _)) = members.to
+                        && best != place
+                        && self.0.wants_one_place
+                    {
+                        members.second = Some(self.0.to[best.max(place)].name.clone());
+                    }
                     match members.to {
                         Some((best, _)) if best < place => {}
                         Some((best, _)) if best == place => members.to_again = true,
@@ -223,6 +238,10 @@ impl<'de> Visitor<'de> for MembersSeed<'_> {
                 Meaning::Text => {
                     members.text_again = members.text.is_some();
                     members.text = Some(map.next_value()?);
+                }
+                Meaning::Nearly(name) => {
+                    members.second = Some(name);
+                    map.next_value::<IgnoredAny>()?;
                 }
                 Meaning::Other => {
                     map.next_value::<IgnoredAny>()?;
@@ -238,6 +257,8 @@ enum Meaning {
     /// The recipient, by the key's place among those that may.
     To(usize),
     Text,
+    /// Nearly the recipient, where only one key may.
+    Nearly(Box<str>),
     Other,
 }
 
@@ -262,6 +283,9 @@ impl Visitor<'_> for MeaningSeed<'_> {
         Ok(match self.0.place_of(name.as_bytes()) {
             Some(place) => Meaning::To(place),
             None if *name == *self.0.text.name => Meaning::Text,
+            None if self.0.wants_one_place && self.0.is_nearly_one(name) => {
+                Meaning::Nearly(name.into())
+            }
             None => Meaning::Other,
         })
     }

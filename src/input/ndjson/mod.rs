@@ -225,6 +225,9 @@ impl<'a> NdjsonRecords<'a> {
     fn next_optimistic(&mut self) -> Option<Message<'a>> {
         let start = self.at();
         let Ndjson { cursor, keys, .. } = &mut *self.parser;
+        if keys.wants_one_place {
+            return None;
+        }
         let object = optimistic::line(self.text.as_bytes(), start, keys, |_| {})?;
         let number = &self.bytes[object.number];
         let (to, is_regional) = match PhoneNumber::from_bytes(number) {
@@ -432,6 +435,9 @@ struct Keys {
     firsts: u64,
     /// How recipients are written, beside E.164.
     region: Option<Region>,
+    /// A second key that may hold the recipient is a fault. Only [`general`] looks for one; a shape has the keys of the
+    /// line that it was learned from.
+    wants_one_place: bool,
 }
 
 impl Keys {
@@ -447,8 +453,15 @@ impl Keys {
             text: Key::new(fields.text_name()),
             seen: 0,
             region: fields.region_of_numbers(),
+            wants_one_place: fields.wants_one_place(),
             to,
         }
+    }
+
+    /// Whether this is nearly one of the recipient's keys.
+    fn is_nearly_one(&self, name: &str) -> bool {
+        let mut keys = self.to.iter();
+        keys.any(|key| key.name.eq_ignore_ascii_case(name))
     }
 
     /// The place among the recipient's keys of one that is written without escapes.

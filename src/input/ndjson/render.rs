@@ -150,6 +150,9 @@ impl Renderer {
     }
 
     fn quick_parts<'a>(&self, line: &'a str, keys: &Keys) -> Option<Parts<'a>> {
+        if keys.wants_one_place {
+            return None;
+        }
         let object = optimistic::line(line.as_bytes(), 0, keys, |_| {})?;
         let number = &line.as_bytes()[object.number];
         let to = match PhoneNumber::from_bytes(number) {
