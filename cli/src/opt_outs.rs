@@ -39,10 +39,11 @@ pub(crate) fn run(args: &OptOutsArgs) -> Result<Exit> {
         };
         let written = match &args.out {
             None => terminal_or_pipe(download.write(io::stdout(), &pauses).await),
-            Some(path) => download.write_file(path, &pauses).await,
+            Some(path) => download.write_file(path, &pauses).await.map(Some),
         };
         let written = match written {
-            Ok(written) => written,
+            Ok(Some(written)) => written,
+            Ok(None) => return Ok(Exit::Accepted),
             Err(error) => return Ok(readback::failed(&error.downcast::<Failure>()?)),
         };
         terminal::note(&format!(
@@ -53,17 +54,17 @@ pub(crate) fn run(args: &OptOutsArgs) -> Result<Exit> {
     })
 }
 
-/// That nobody reads the rest of it is no error.
-fn terminal_or_pipe(written: Result<u64>) -> Result<u64> {
+/// That nobody reads the rest of it is no error, and there is nothing to tell of it.
+fn terminal_or_pipe(written: Result<u64>) -> Result<Option<u64>> {
     match written {
         Err(error)
             if error
                 .downcast_ref::<io::Error>()
                 .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
         {
-            Ok(0)
+            Ok(None)
         }
-        written => written,
+        written => written.map(Some),
     }
 }
 

@@ -68,6 +68,8 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
     ended.or_else(|error| match error.downcast::<Ended>() {
         Ok(Ended::Interrupted) => Ok(Exit::Interrupted),
         Ok(Ended::Failed(failure)) => Ok(readback::failed(&failure)),
+        // Who has seen enough of it has what was asked for.
+        Ok(Ended::NobodyReads) => Ok(Exit::Accepted),
         Err(error) => Err(error),
     })
 }
@@ -79,6 +81,8 @@ enum Ended {
     Interrupted,
     #[error("{0}")]
     Failed(Failure),
+    #[error("nobody reads the rows any more")]
+    NobodyReads,
 }
 
 fn report(

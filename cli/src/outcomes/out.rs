@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use tempfile::NamedTempFile;
 
+use super::Ended;
 use super::row::{Row, Rows};
 use crate::args::ReportArgs;
 use crate::fail::Usage;
@@ -17,6 +18,10 @@ pub(crate) struct Out {
     rows: Option<Rows<Box<dyn Write>>>,
     file: Option<(NamedTempFile, PathBuf)>,
     page: Option<NamedTempFile>,
+    /// The rows are all that is made, or there is a page besides.
+    has_page: bool,
+    /// The rows go to standard output, or went there while somebody read them.
+    is_stdout: bool,
 }
 
 impl Out {
@@ -82,13 +87,19 @@ impl Out {
             None => None,
         };
         let rows = to.map(|to| Rows::new(args.format, to)).transpose()?;
-        Ok(Self { rows, file, page })
+        Ok(Self {
+            is_stdout: rows.is_some() && file.is_none(),
+            has_page: page.is_some(),
+            rows,
+            file,
+            page,
+        })
     }
 
     /// Writes a row.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If it cannot be written; and if nobody reads it, unless there is a page to be made.
     pub(crate) fn row(&mut self, row: &Row<'_>) -> Result<()> {
         if let Some(rows) = &mut self.rows {
             let written = rows.write(row);
@@ -97,12 +108,16 @@ impl Out {
         Ok(())
     }
 
-    /// That nobody reads standard output any more is no error: the page is still made.
+    /// That nobody reads standard output any more ends the report, unless there is a page to be made.
     fn written(&mut self, written: io::Result<()>) -> Result<()> {
         match written {
-            Err(error) if self.file.is_none() && error.kind() == io::ErrorKind::BrokenPipe => {
+            Err(error) if self.is_stdout && error.kind() == io::ErrorKind::BrokenPipe => {
                 self.rows = None;
-                Ok(())
+                if self.has_page {
+                    Ok(())
+                } else {
+                    Err(Ended::NobodyReads.into())
+                }
             }
             written => written.context("cannot write the rows"),
         }
@@ -125,9 +140,8 @@ impl Out {
     /// Puts the rows where they belong. Whether that was standard output.
     ///
     /// # Errors
-    /// If they cannot be written.
+    /// As those of [`row`](Self::row).
     pub(crate) fn finish(mut self) -> Result<bool> {
-        let is_stdout = self.rows.is_some() && self.file.is_none();
         if let Some(rows) = &mut self.rows {
             let flushed = rows.flush();
             self.written(flushed)?;
@@ -137,7 +151,7 @@ impl Out {
             let context = || format!("--out: cannot write {}", path.display());
             file.persist(&path).with_context(context)?;
         }
-        Ok(is_stdout)
+        Ok(self.is_stdout)
     }
 }
 

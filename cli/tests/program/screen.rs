@@ -355,6 +355,10 @@ fn opt_outs_are_downloaded_page_by_page() {
         json!({"from": FROM, "to": number(MANY), "status": "OptIn", "source": "Recipient"})
     );
 
+    // Who wants no more of it has all that was wanted.
+    let (code, told) = opt_outs(&api, "").unread();
+    assert_eq!((code, &*told), (Some(0), ""));
+
     // What was downloaded is what --suppress takes.
     for format in ["csv", "ndjson"] {
         let path = files.path(&format!("list.{format}"));

@@ -146,6 +146,16 @@ impl Run {
         ran
     }
 
+    /// Runs it to its end with a stdout that nobody reads; says how it ended, and what it told.
+    pub(crate) fn unread(mut self) -> (Option<i32>, String) {
+        let (_, unread) = std::io::pipe().unwrap();
+        let child = self.command.stdin(Stdio::null()).stdout(unread);
+        let child = child.stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), told)
+    }
+
     /// Begins it, with its stdin held open.
     pub(crate) fn start(mut self) -> Running {
         let mut child = self

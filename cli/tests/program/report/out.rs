@@ -91,6 +91,30 @@ fn an_interrupted_report_writes_no_file() {
     }
 }
 
+#[test]
+fn rows_that_nobody_reads_are_not_asked_for() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = numbers(1_000) + "nobody\n";
+    let (_, journal) = sent(&api, &files, &list, "--max-messages 250", 3);
+    for format in ["csv", "ndjson"] {
+        let before = api.stats().requests;
+        let run = ask(&api, "report --format").arg(format).arg(&journal);
+        let (code, told) = run.unread();
+        assert_eq!(code, Some(0), "{told}");
+        assert_eq!(told, "batchcast: reading batch 1 (1 of 4)\n");
+        // The batch, and its messages.
+        assert_eq!(api.stats().requests - before, 2);
+    }
+    // A page is for somebody else.
+    let html = files.path("page.html");
+    let run = ask(&api, "report --out - --html").arg(&html);
+    let (code, told) = run.arg(&journal).unread();
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("batchcast: 1,001 records\n"), "{told}");
+    assert!(is_well_formed(&read(&html)));
+}
+
 /// Elements that have no end.
 const VOID: [&str; 3] = ["meta", "!DOCTYPE", "br"];
 
