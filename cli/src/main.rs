@@ -8,6 +8,7 @@ mod clean;
 mod command_line;
 mod common_text;
 mod config;
+mod cost;
 mod encode;
 mod exit;
 mod fail;

@@ -34,7 +34,7 @@ use crate::args::ReportArgs;
 use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::input::Source;
-use crate::progress::{amount, count};
+use crate::progress::count;
 use crate::readback::{self, Seen, Server};
 use crate::recipe::Recipe;
 use crate::signals::Stop;
@@ -235,7 +235,7 @@ fn summary(tally: &Tally, args: &ReportArgs, rows_on_stdout: bool) -> Vec<String
     lines.push(format!(
         "{}, cost {}",
         count(segments, "segment", "segments"),
-        amount(cost)
+        cost.amount()
     ));
     if tally.left > 0 {
         lines.push(format!(

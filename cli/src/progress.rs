@@ -307,20 +307,6 @@ pub(crate) fn rate(recipients: u64, elapsed: Duration) -> String {
     format!("{} recipients/s", HumanCount(rate))
 }
 
-/// An amount of money, to the hundredth of a cent, without needless zeros.
-pub(crate) fn amount(amount: f64) -> String {
-    let told = format!("{amount:.4}");
-    let short = told.trim_end_matches('0');
-    let decimals = short.split('.').nth(1).map_or(0, str::len);
-    // Cents are always there.
-    let len = told.len() - (4 - decimals.max(2));
-    let (whole, rest) = told[..len].split_once('.').unwrap_or((&told, "00"));
-    match whole.parse() {
-        Ok(whole) => format!("{}.{rest}", HumanCount(whole)),
-        Err(_) => told,
-    }
-}
-
 /// A time as people read it.
 pub(crate) fn time(elapsed: Duration) -> String {
     match elapsed.as_secs() {
@@ -352,15 +338,6 @@ mod tests {
             "1,500,000 recipients/s"
         );
         assert_eq!(rate(1, Duration::ZERO), "1,000,000 recipients/s");
-        for (number, told) in [
-            (0.0, "0.00"),
-            (0.5, "0.50"),
-            (0.007_5, "0.0075"),
-            (12_345.675, "12,345.675"),
-            (2.999_99, "3.00"),
-        ] {
-            assert_eq!(amount(number), told);
-        }
         assert_eq!(time(Duration::from_millis(1_250)), "1.2 s");
         assert_eq!(time(Duration::from_secs(75)), "1 min 15 s");
         assert_eq!(time(Duration::from_secs(7_380)), "2 h 3 min");

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use batchcast::PhoneNumber;
 use batchcast::status::MessageStatus;
 
+use crate::cost::Cost;
+
 /// The messages of one batch.
 #[derive(Debug, Default)]
 pub(crate) struct Joined {
@@ -27,7 +29,7 @@ struct Entry {
     number: u64,
     /// The id itself, or where it is in `ids`.
     id: u64,
-    /// Not a number if it is not known.
+    /// As the API says it; not a number if it does not.
     cost: f64,
     /// How many messages of this number were given out; counted at the first of them.
     taken: u32,
@@ -52,7 +54,7 @@ pub(crate) struct Found<'j> {
     pub(crate) status: &'j str,
     pub(crate) code: Option<&'j str>,
     pub(crate) segments: Option<u32>,
-    pub(crate) cost: Option<f64>,
+    pub(crate) cost: Option<Cost>,
 }
 
 impl Joined {
@@ -119,7 +121,7 @@ impl Joined {
             status: word(entry.status),
             code: Some(word(entry.code)).filter(|code| !code.is_empty()),
             segments: Some(entry.segments).filter(|segments| *segments != u32::MAX),
-            cost: Some(entry.cost).filter(|cost| !cost.is_nan()),
+            cost: Cost::of(entry.cost),
         })
     }
 

@@ -13,7 +13,7 @@ use super::row::{
 };
 use super::tally::Tally;
 use crate::clean;
-use crate::progress::{amount, batches};
+use crate::progress::batches;
 
 /// How many batches the table has.
 const MOST_BATCHES: usize = 500;
@@ -147,7 +147,7 @@ fn headline(tally: &Tally) -> Markup {
                 (tile("unsent", "Not sent, or not settled", &percent(not_sent + unsettled, all), html! {
                     (HumanCount(not_sent)) " not sent" br; (HumanCount(unsettled)) " not settled"
                 }))
-                (tile("cost", "Cost", &amount((cost * 100.0).round() / 100.0), html! {
+                (tile("cost", "Cost", &cost.in_cents().amount(), html! {
                     (HumanCount(segments)) @if segments == 1 { " segment" } @else { " segments" }
                 }))
             }
@@ -313,7 +313,7 @@ fn segments(tally: &Tally) -> Markup {
                                 }
                                 td.number { (HumanCount(these.count)) }
                                 td.number { @if *each == 0 { "–" } @else { (HumanCount(u64::from(*each) * these.count)) } }
-                                td.number { (amount(these.cost)) }
+                                td.number { (these.cost.amount()) }
                                 td.bars { (chart::bar(&[
                                     Part { key: "sent", label: "messages", number: these.count },
                                 ], longest)) }
@@ -324,7 +324,7 @@ fn segments(tally: &Tally) -> Markup {
                         th scope="row" { "Together" }
                         td.number { (HumanCount(messages)) }
                         td.number { (HumanCount(segments)) }
-                        td.number { (amount(cost)) }
+                        td.number { (cost.amount()) }
                         td.bars {}
                     } }
                 }
@@ -362,7 +362,7 @@ fn batch_table(tally: &Tally) -> Markup {
                                 td.number { (HumanCount(batch.delivered)) }
                                 td.number { (HumanCount(batch.sent)) }
                                 td.number { (HumanCount(batch.failed)) }
-                                td.number { (amount(batch.cost)) }
+                                td.number { (batch.cost.amount()) }
                                 td { @if let Some(id) = &batch.id { code { (clean::short(id)) } } }
                             }
                         }

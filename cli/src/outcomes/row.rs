@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::args::RowsArg;
+use crate::cost::Cost;
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,7 +22,7 @@ pub(crate) struct Row<'a> {
     pub(crate) error_code: Option<&'a str>,
     pub(crate) description: Option<Cow<'a, str>>,
     pub(crate) segments: Option<u32>,
-    pub(crate) cost: Option<f64>,
+    pub(crate) cost: Option<Cost>,
 }
 
 /// The API rejected it, in its answer to the batch.
@@ -159,7 +160,7 @@ mod tests {
             error_code: Some("SMS-CAR-411"),
             description: Some("not, \"assigned\"".into()),
             segments: Some(2),
-            cost: Some(0.015),
+            cost: Cost::of(0.015),
         }
     }
 

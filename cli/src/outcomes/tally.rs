@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::row::{
     IN_DOUBT, INVALID, NOT_LISTED, NOT_SENT, PASSED_OVER, REJECTED, Row, SKIPPED, UNCLEAR,
 };
+use crate::cost::Cost;
 use crate::exit::Exit;
 use crate::readback::Seen;
 
@@ -41,7 +42,7 @@ pub(crate) struct Failed {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Messages {
     pub(crate) count: u64,
-    pub(crate) cost: f64,
+    pub(crate) cost: Cost,
 }
 
 /// A batch of the journal.
@@ -59,7 +60,7 @@ pub(crate) struct BatchTally {
     pub(crate) sent: u64,
     pub(crate) failed: u64,
     pub(crate) rejected: u64,
-    pub(crate) cost: f64,
+    pub(crate) cost: Cost,
 }
 
 impl Tally {
@@ -84,7 +85,7 @@ impl Tally {
                 sent: 0,
                 failed: 0,
                 rejected: 0,
-                cost: 0.0,
+                cost: Cost::default(),
             }
         });
         Self {
@@ -109,7 +110,7 @@ impl Tally {
         } else if is_failed {
             count(&mut self.codes, "no code", |failed| failed.failed += 1);
         }
-        let cost = row.cost.unwrap_or(0.0);
+        let cost = row.cost.unwrap_or_default();
         if row.message_id.is_some() || row.segments.is_some() {
             // 0 is for those of which it is not known.
             let segments = self.segments.entry(row.segments.unwrap_or(0).min(20));
@@ -172,12 +173,13 @@ impl Tally {
     }
 
     /// How many segments there were, and what all messages cost.
-    pub(crate) fn totals(&self) -> (u64, f64) {
-        let segments = self.segments.iter();
-        segments.fold((0, 0.0), |(segments, cost), (each, messages)| {
-            let these = u64::from(*each) * messages.count;
-            (segments + these, cost + messages.cost)
-        })
+    pub(crate) fn totals(&self) -> (u64, Cost) {
+        let (mut segments, mut cost) = (0, Cost::default());
+        for (each, messages) in &self.segments {
+            segments += u64::from(*each) * messages.count;
+            cost += messages.cost;
+        }
+        (segments, cost)
     }
 
     /// What it means. Who was passed over was meant to be. In doubt outranks all else, and what is not at its end outranks what was lost on the way.

@@ -3,8 +3,9 @@
 use batchcast::journal::{BatchState, Status};
 use batchcast::status::{BatchPhase, BatchStatus, Statuses};
 use indicatif::HumanCount;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use crate::cost::Cost;
 use crate::table::Side;
 
 /// What the API says of a batch.
@@ -134,8 +135,8 @@ impl Row {
     }
 
     /// What it cost, if that is known.
-    pub(crate) fn cost(&self) -> Option<f64> {
-        self.batch()?.cost
+    pub(crate) fn cost(&self) -> Option<Cost> {
+        Cost::of(self.batch()?.cost?)
     }
 
     /// How a change of it is told in a line.
@@ -227,8 +228,8 @@ impl Row {
             status: batch.map(|batch| batch.status.as_str()),
             batch_size: batch.and_then(|batch| batch.batch_size),
             processed: batch.and_then(|batch| batch.processed_count),
-            cost: batch.and_then(|batch| batch.cost),
-            counts: self.statuses(),
+            cost: self.cost(),
+            counts: self.statuses().map(Counts),
         }
     }
 }
@@ -257,6 +258,27 @@ pub(crate) struct RowLine<'a> {
     status: Option<&'a str>,
     batch_size: Option<u64>,
     processed: Option<u64>,
-    cost: Option<f64>,
-    counts: Option<&'a Statuses>,
+    cost: Option<Cost>,
+    counts: Option<Counts<'a>>,
+}
+
+/// How many messages have come to what, in JSON: what they cost as all costs are told.
+struct Counts<'a>(&'a Statuses);
+
+impl Serialize for Counts<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut told = self.0.clone();
+        let Statuses {
+            queued,
+            sent,
+            delivered,
+            sending_failed,
+            delivery_failed,
+            ..
+        } = &mut told;
+        for count in [queued, sent, delivered, sending_failed, delivery_failed] {
+            count.cost = count.cost.and_then(Cost::of).map(Cost::nearest);
+        }
+        told.serialize(to)
+    }
 }

@@ -11,6 +11,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::row::Row;
+use crate::cost::Cost;
 use crate::exit::Exit;
 use crate::kept::quoted;
 use crate::progress::{batches, count};
@@ -183,7 +184,7 @@ struct Sums {
     /// Those of batches that are completed.
     #[serde(skip)]
     rejected_of_completed: u64,
-    cost: f64,
+    cost: Cost,
     error_codes: BTreeMap<String, u64>,
 }
 
@@ -200,7 +201,7 @@ impl Sums {
             if row.is_completed() {
                 sums.rejected_of_completed += row.rejected();
             }
-            sums.cost += row.cost().unwrap_or(0.0);
+            sums.cost += row.cost().unwrap_or_default();
             let Some(counts) = row.statuses() else {
                 continue;
             };
@@ -241,7 +242,7 @@ fn summary(rows: &[Row], state: Option<&State>, journal: Option<&Path>) -> Vec<S
             HumanCount(sums.queued),
             HumanCount(sums.failed),
             HumanCount(sums.rejected_of_completed),
-            crate::progress::amount(sums.cost),
+            sums.cost.amount(),
         ));
     }
     let others = sums.rejected - sums.rejected_of_completed;

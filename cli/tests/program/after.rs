@@ -74,6 +74,27 @@ fn the_rate_limit_is_kept_and_failures_that_pass_do() {
 }
 
 #[test]
+fn costs_are_told_without_what_binary_fractions_add() {
+    // Three tenths are a little more in binary.
+    let api = Api::start(|sandbox| sandbox.segment_cost(0.1));
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(4));
+    let run = api.send_without_text("--max-messages 1").arg("--text");
+    run.arg("x".repeat(400)).arg(list).run().code(0);
+    let journal = files.path("list.txt.batchcast");
+    let ran = ask(&api, "status --json").arg(&journal).run().code(0);
+    // In all batches, and in the counts of each.
+    assert_eq!(ran.stdout.matches("\"cost\":0.3,").count(), 8);
+    assert_eq!(ran.json()[4]["cost"], json!(1.2));
+    for format in ["csv", "ndjson"] {
+        let run = ask(&api, "report --format").arg(format).arg(&journal);
+        let ran = run.run().code(0).err("12 segments, cost 1.20");
+        assert_eq!(ran.stdout.matches("0.3").count(), 4, "{}", ran.stdout);
+        assert!(!ran.stdout.contains("0.30"), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn a_server_that_has_forgotten_is_told() {
     let api = Api::start(|sandbox| sandbox);
     let files = Files::new();
