@@ -43,6 +43,17 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Tells the list that somebody has typed which of its fields hold what, and not only written it in a profile.
+    pub(crate) fn fields_are_typed(&mut self) {
+        let list = match &mut self.command {
+            Command::Send(args) => &mut args.list,
+            Command::Plan(args) => &mut args.list,
+            Command::Encode(args) => &mut args.list,
+            _ => return,
+        };
+        list.fields_are_typed = true;
+    }
+
     /// Adds lists of who is to get nothing, where there can be new ones.
     pub(crate) fn suppress(&mut self, lists: impl Iterator<Item = PathBuf>) {
         let (there, has_network) = match &mut self.command {
@@ -76,6 +87,7 @@ What does not change can stand in a profile, $XDG_CONFIG_HOME/batchcast/config.t
   to_field = 'Mobile'
   max_bytes = '40MB'
 The command line goes before the environment, that before a profile; but lists of --suppress add up.
+What it says of fields (to_field, text_field) is for lists that have some.
 Credentials do not belong there.
 
 Exit codes:
@@ -159,6 +171,10 @@ pub(crate) struct ListArgs {
     /// The CSV column or NDJSON key of the text [default: text]
     #[arg(long, value_name = "NAME")]
     pub(crate) text_field: Option<String>,
+
+    /// Whether one of these was typed.
+    #[arg(skip)]
+    pub(crate) fields_are_typed: bool,
 
     /// Read numbers as they are written there, too, such as (650) 555-0100, and not only E.164: US or CA
     #[arg(long, value_name = "REGION", value_parser = region)]

@@ -37,10 +37,14 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
     let parsed = command.try_get_matches_from_mut(typed);
     let parsed = parsed.and_then(|matches| {
         let mut args = Args::from_arg_matches(&matches)?;
+        // Then they are there instead of those of a profile.
         if let Some(profile) = &profile
-            && has_typed_lists(&matches)
+            && is_typed(&matches, "suppress")
         {
             args.suppress(profile.suppress());
+        }
+        if is_typed(&matches, "to_field") || is_typed(&matches, "text_field") {
+            args.fields_are_typed();
         }
         Ok(args)
     });
@@ -56,11 +60,11 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
     }))
 }
 
-/// Whether lists of suppressed numbers were typed: then they are there instead of those of a profile.
-fn has_typed_lists(matches: &ArgMatches) -> bool {
+/// Whether a flag was typed, and not said by a profile.
+fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     let source = matches.subcommand().map(|(_, sub)| {
-        sub.try_contains_id("suppress").ok()?;
-        sub.value_source("suppress")
+        sub.try_contains_id(id).ok()?;
+        sub.value_source(id)
     });
     source.flatten() == Some(ValueSource::CommandLine)
 }

@@ -31,6 +31,8 @@ pub(crate) struct List {
     pub(crate) to_field: Option<String>,
     /// The field of the text, if one was named.
     pub(crate) text_field: Option<String>,
+    /// Whether one of these was typed. A profile's are for lists that have fields.
+    pub(crate) fields_are_typed: bool,
     /// What all messages share.
     pub(crate) envelope: Envelope,
     /// What the texts are made of, if they are made of something.
@@ -67,6 +69,7 @@ impl List {
             format: args.format.named(),
             to_field: args.to_field,
             text_field: args.text_field,
+            fields_are_typed: args.fields_are_typed,
             envelope,
             template,
             common: Common::Look,
@@ -116,6 +119,7 @@ impl List {
             format: Some(recipe.format),
             to_field: recipe.to_field,
             text_field: recipe.text_field,
+            fields_are_typed: false,
             envelope,
             template,
             common,
@@ -135,11 +139,6 @@ impl List {
     pub(crate) fn fields(&self) -> Fields {
         let (to, text) = (self.to_field.as_deref(), self.text_field.as_deref());
         fields(to, text, self.region)
-    }
-
-    /// Whether a field was named, which a list of numbers does not have.
-    pub(crate) const fn names_fields(&self) -> bool {
-        self.to_field.is_some() || self.text_field.is_some()
     }
 }
 

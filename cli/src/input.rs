@@ -141,7 +141,7 @@ impl Source {
                      --format; a literal {{ is written {{{{)",
                 ));
             }
-            if list.names_fields() {
+            if list.fields_are_typed {
                 return Err(Usage::error(
                     "--to-field and --text-field: the list is one of numbers, which has no fields \
                      (if it is not, say what it is with --format)",

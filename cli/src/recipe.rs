@@ -64,11 +64,13 @@ impl Recipe {
         screen: ScreenRecipe,
         server: &str,
     ) -> Self {
+        // What a profile says of fields is not about a list that has none.
+        let fields = (format != Format::Lines).then_some(list);
         Self {
             list: list.file.as_deref().and_then(absolute),
             format,
-            to_field: list.to_field.clone(),
-            text_field: list.text_field.clone(),
+            to_field: fields.and_then(|list| list.to_field.clone()),
+            text_field: fields.and_then(|list| list.text_field.clone()),
             text_file: list.text_file.as_deref().and_then(absolute),
             template: list.template.as_ref().map(|wanted| wanted.digest.clone()),
             common_text: common.map(common_text::digest),
@@ -174,6 +176,7 @@ mod tests {
             format: None,
             to_field: Some("Mobile".to_owned()),
             text_field: None,
+            fields_are_typed: true,
             text_file: Some("text".into()),
             template: Some(Wanted {
                 template: Template::parse("a secret {{name}}").unwrap(),

@@ -232,6 +232,37 @@ fn each_command_takes_of_a_profile_what_is_for_it() {
 }
 
 #[test]
+fn the_fields_of_a_profile_are_for_lists_that_have_some() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    std::fs::create_dir(files.path("batchcast")).unwrap();
+    let profile = "[default]\nto_field = \"Mobile\"\ntext_field = \"Words\"\n";
+    files.write("batchcast/config.toml", profile);
+    let at_home = |run: Run| run.env("XDG_CONFIG_HOME", files.path(""));
+    let encode = |flags: &str, list: &str| {
+        let run = batchcast(&format!("encode --out - {flags}")).envelope();
+        at_home(run).stdin(list).run()
+    };
+    assert_eq!(encode("", &numbers(3)).code(0).recipients().len(), 3);
+    let table = format!("phone,Mobile,Words\n{},{},own\n", number(1), number(2));
+    assert_eq!(encode("", &table).code(0).recipients(), [number(2)]);
+    // Who types one takes the list for another.
+    for flags in ["--to-field Cell", "--text-field Cell"] {
+        encode(flags, &numbers(3)).code(2).err("has no fields");
+    }
+    // They are not taken for those of the run, later on.
+    let list = files.write("list.txt", numbers(3));
+    api.faults("batch 2-6: answer 408");
+    let send = api.send("--max-messages 2").arg(&list);
+    at_home(send).private(numbers(3)).run().code(4);
+    api.faults("");
+    let journal = files.path("list.txt.batchcast");
+    assert!(!read(&journal).contains("Mobile"));
+    at_home(api.resume(&journal)).run().code(0);
+    assert_eq!(api.recipients().len(), 3);
+}
+
+#[test]
 fn sizes_and_times_as_people_write_them() {
     let send = |flags: &str| {
         batchcast(&format!("send --sandbox {flags}"))
