@@ -50,7 +50,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
         all_batches: args.json,
         duplicates: true,
     };
-    let progress = Progress::new(source.size, source.consumed.clone());
+    let progress = Progress::new(source.size, source.consumed.clone(), list.screen.limit);
     let cut = Cut {
         screen,
         canary: None,

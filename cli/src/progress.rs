@@ -28,6 +28,8 @@ pub(crate) struct Progress {
     size: Option<u64>,
     /// How much of that is done with.
     consumed: Consumed,
+    /// How many messages there are to be, if the input may go on behind them.
+    limit: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -52,9 +54,9 @@ struct State {
 
 impl Progress {
     /// Nothing is shown before there is something to show.
-    pub(crate) fn new(size: Option<u64>, consumed: Consumed) -> Self {
+    pub(crate) fn new(size: Option<u64>, consumed: Consumed, limit: Option<u64>) -> Self {
         let bar = (terminal::is_watched() && !terminal::is_quiet())
-            .then(|| ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr()))
+            .then(|| ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr()))
             // So is a terminal that cannot draw.
             .filter(|bar| !bar.is_hidden());
         if let Some(bar) = &bar {
@@ -67,6 +69,7 @@ impl Progress {
             bar,
             size,
             consumed,
+            limit,
             state: Mutex::new(State {
                 shown: started,
                 started,
@@ -90,11 +93,11 @@ impl Progress {
     /// Shows it, if it is time to.
     pub(crate) fn update(&self, at: &send::Progress) {
         let now = Instant::now();
-        // Of a compressed list the size is that of what is compressed.
         let mut at = *at;
-        at.input_bytes = self.consumed.of(at.input_bytes);
         let parts = {
             let mut state = self.state();
+            // Of a compressed list the size is that of what is compressed, and how much of that is done with is an estimate.
+            at.input_bytes = self.consumed.of(at.input_bytes).max(state.last.1);
             if !std::mem::take(&mut state.is_replay) {
                 state.is_live = true;
             } else if !state.is_live {
@@ -115,7 +118,6 @@ impl Progress {
         match &self.bar {
             Some(bar) => {
                 draw(bar, &parts, columns());
-                bar.set_position(at.input_bytes);
             }
             None => terminal::note(&format!("batchcast: {}", parts.line())),
         }
@@ -124,18 +126,18 @@ impl Progress {
     fn parts(&self, state: &State, at: &send::Progress, now: Instant) -> Parts {
         let elapsed = now.duration_since(state.started);
         let sent = at.messages.saturating_sub(state.before);
-        let size = self.size.filter(|&size| size > 0);
-        let left = size.and_then(|size| {
-            let done = at.input_bytes.saturating_sub(state.bytes_before);
-            let left = u128::from(size.saturating_sub(at.input_bytes));
-            let millis = elapsed.as_millis() * left / u128::from(Some(done).filter(|&n| n > 0)?);
-            Some(Duration::from_millis(u64::try_from(millis).ok()?))
-        });
+        let bytes = Way::of(self.size, at.input_bytes, state.bytes_before);
+        let messages = Way::of(self.limit, at.messages, state.before);
+        // It ends where either of them does.
+        let way = match (bytes, messages) {
+            (Some(bytes), Some(messages)) if messages.percent() > bytes.percent() => Some(messages),
+            (bytes, messages) => bytes.or(messages),
+        };
         Parts {
-            percent: size.map(|size| at.input_bytes.min(size) * 100 / size),
+            percent: way.map(Way::percent),
             recipients: at.messages,
             rate: rate(sent, elapsed),
-            left,
+            left: way.and_then(|way| way.left(elapsed)),
             batch: at.batch,
             bytes: at.bytes,
         }
@@ -200,6 +202,40 @@ impl Progress {
     }
 }
 
+/// A way that has an end: how much of it there is, how much is done with, and how much of that was before.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    all: u64,
+    done: u64,
+    before: u64,
+}
+
+impl Way {
+    fn of(all: Option<u64>, done: u64, before: u64) -> Option<Self> {
+        let all = all.filter(|&all| all > 0)?;
+        Some(Self {
+            all,
+            done: done.min(all),
+            before,
+        })
+    }
+
+    fn percent(self) -> u64 {
+        let percent = u128::from(self.done) * 100 / u128::from(self.all);
+        u64::try_from(percent).unwrap_or(100)
+    }
+
+    /// How long the rest takes, if it takes as long as what was done in this time.
+    fn left(self, elapsed: Duration) -> Option<Duration> {
+        let done = self
+            .done
+            .checked_sub(self.before)
+            .filter(|&done| done > 0)?;
+        let millis = elapsed.as_millis() * u128::from(self.all - self.done) / u128::from(done);
+        Some(Duration::from_millis(u64::try_from(millis).ok()?))
+    }
+}
+
 /// What there is to say of a send under way.
 #[derive(Debug)]
 struct Parts {
@@ -250,6 +286,7 @@ fn draw(bar: &ProgressBar, parts: &Parts, columns: usize) {
     let has_bar = columns >= BAR_FROM && parts.percent.is_some();
     let taken = if has_bar { BAR_TAKES } else { 0 };
     style(bar, has_bar);
+    bar.set_position(parts.percent.unwrap_or_default());
     // The spinner, and a column that terminals would wrap behind.
     bar.set_message(parts.words(columns.saturating_sub(taken + 3)));
 }
@@ -366,7 +403,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_before_is_counted_and_does_not_make_it_faster() {
-        let progress = Progress::new(Some(1_000), Consumed::default());
+        let progress = Progress::new(Some(1_000), Consumed::default(), None);
         let mut at = send::Progress::default();
         (at.messages, at.input_bytes) = (500, 500);
         progress.replayed(500);
@@ -378,5 +415,27 @@ mod tests {
         assert_eq!((parts.recipients, parts.percent), (600, Some(60)));
         assert_eq!(parts.rate, "10 recipients/s");
         assert_eq!(parts.left, Some(Duration::from_secs(40)));
+    }
+
+    #[test]
+    fn what_a_limit_leaves_out_is_not_waited_for() {
+        let told = |size, limit| {
+            let progress = Progress::new(size, Consumed::default(), limit);
+            let mut at = send::Progress::default();
+            (at.messages, at.input_bytes) = (10, 130);
+            let state = progress.state();
+            let later = state.started + Duration::from_secs(10);
+            let parts = progress.parts(&state, &at, later);
+            (parts.percent, parts.left.map(|left| left.as_secs()))
+        };
+        assert_eq!(told(Some(13_000), None), (Some(1), Some(990)));
+        assert_eq!(told(Some(13_000), Some(20)), (Some(50), Some(10)));
+        // Of a pipe, too. A list may end before its limit, and grow while it is sent.
+        assert_eq!(told(None, Some(20)), (Some(50), Some(10)));
+        assert_eq!(told(Some(260), Some(1_000)), (Some(50), Some(10)));
+        assert_eq!(told(Some(100), None), (Some(100), Some(0)));
+        for size in [None, Some(0)] {
+            assert_eq!(told(size, None), (None, None));
+        }
     }
 }

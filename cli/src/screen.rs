@@ -33,7 +33,8 @@ pub(crate) struct Screening {
     opt_outs: OptOuts,
     unique: bool,
     skip: u64,
-    limit: Option<u64>,
+    /// How many messages there are to be, if not all.
+    pub(crate) limit: Option<u64>,
     /// What the suppressed numbers were when the run was begun.
     before: Option<Suppressed>,
     /// Who has opted out since then.

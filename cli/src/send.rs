@@ -173,7 +173,8 @@ impl Job {
         if let (Start::Again(journal, _), Some(file)) = (&self.start, &mut rejected) {
             resume::tell_rejects(file, journal.path())?;
         }
-        let progress = Progress::new(source.size, source.consumed.clone());
+        let limit = self.list.screen.limit;
+        let progress = Progress::new(source.size, source.consumed.clone(), limit);
         let kill_at = KillAt::of_env()?;
         let json = self.delivery.json;
         let files = Files {

@@ -113,14 +113,15 @@ pub(crate) fn unpack(
         return Ok(Unpacked { ahead, rest });
     };
     consumed.0.packed.store(true, Ordering::Relaxed);
+    let bytes = Cursor::new(ahead).chain(reader);
     let bytes = Counted {
-        reader: Cursor::new(ahead).chain(reader),
+        reader: BufReader::with_capacity(BUFFER, bytes),
         consumed: consumed.clone(),
     };
-    let bytes = BufReader::with_capacity(BUFFER, bytes);
+    let consumed = consumed.clone();
     let rest: Box<dyn Read + Send> = match packing {
-        Packing::Gzip => explained(packing, MultiGzDecoder::new(bytes)),
-        Packing::Zstd => explained(packing, zstd(bytes)?),
+        Packing::Gzip => explained(packing, MultiGzDecoder::new(bytes), consumed),
+        Packing::Zstd => explained(packing, zstd(bytes)?, consumed),
     };
     let ahead = Vec::new();
     Ok(Unpacked { ahead, rest })
@@ -132,31 +133,57 @@ fn zstd<R: BufRead>(bytes: R) -> io::Result<zstd::Decoder<'static, R>> {
     Ok(decoder)
 }
 
-fn explained(packing: Packing, reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-    Box::new(Explained { packing, reader })
+fn explained(
+    packing: Packing,
+    reader: impl Read + Send + 'static,
+    consumed: Consumed,
+) -> Box<dyn Read + Send> {
+    Box::new(Explained {
+        packing,
+        reader,
+        consumed,
+    })
 }
 
-/// A reader whose errors say what to do about them.
+/// A reader whose errors say what to do about them, and that counts what it gives.
 struct Explained<R> {
     packing: Packing,
     reader: R,
+    consumed: Consumed,
 }
 
 impl<R: Read> Read for Explained<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(into);
-        read.map_err(|error| self.packing.explain(error))
+        let read = read.map_err(|error| self.packing.explain(error))?;
+        self.consumed.0.given.add(read);
+        Ok(read)
     }
 }
 
-/// How much of a compressed list has been read. Of any other, as much as has gone through the parser.
+/// How much of a list is done with, as it lies on the disk. Of one that is not compressed, as much as has gone through the parser.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Consumed(Arc<Count>);
+pub(crate) struct Consumed(Arc<Counts>);
 
 #[derive(Debug, Default)]
-struct Count {
+struct Counts {
     packed: AtomicBool,
-    bytes: AtomicU64,
+    /// What was unpacked, and what came out of it: more than has gone through the parser, because it is read ahead.
+    taken: Count,
+    given: Count,
+}
+
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Consumed {
@@ -167,26 +194,38 @@ impl Consumed {
 
     /// How many bytes of the list are done with as it lies on the disk, if `parsed` bytes of its content are.
     pub(crate) fn of(&self, parsed: u64) -> u64 {
-        if self.is_packed() {
-            self.0.bytes.load(Ordering::Relaxed)
-        } else {
-            parsed
+        if !self.is_packed() {
+            return parsed;
         }
+        let (taken, given) = (self.0.taken.get(), self.0.given.get());
+        // Its parts are taken to be packed alike.
+        let done = u128::from(taken) * u128::from(parsed) / u128::from(given.max(1));
+        u64::try_from(done).unwrap_or(taken).min(taken)
     }
 }
 
-/// Counts what is read.
+/// Counts what is taken of a buffer.
 struct Counted<R> {
     reader: R,
     consumed: Consumed,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: BufRead> Read for Counted<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(into)?;
-        let bytes = &self.consumed.0.bytes;
-        bytes.fetch_add(read as u64, Ordering::Relaxed);
+        self.consumed.0.taken.add(read);
         Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.consumed.0.taken.add(bytes);
+        self.reader.consume(bytes);
     }
 }
 
@@ -214,7 +253,11 @@ mod tests {
         let mut rest = list.rest;
         rest.read_to_end(&mut all)?;
         if consumed.is_packed() {
-            assert_eq!(consumed.of(0), len);
+            let parsed = all.len() as u64;
+            assert_eq!(consumed.of(parsed), len);
+            // It was read ahead, and is not done with for that.
+            assert_eq!(consumed.of(0), 0);
+            assert_eq!(consumed.of(parsed / 2), len * (parsed / 2) / parsed);
         }
         Ok(all)
     }

@@ -126,7 +126,8 @@ pub struct Progress {
     pub messages: u64,
     /// How many bytes of bodies were handed over, in all batches.
     pub bytes: u64,
-    /// How many bytes of the input they were made of; 0 for a stream of messages. It grows by blocks.
+    /// How many bytes of the input they were made of, but for a record perhaps, as their positions say it: 0 for a stream of
+    /// messages without any.
     pub input_bytes: u64,
 }
 

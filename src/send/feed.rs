@@ -253,7 +253,7 @@ impl Feed {
             return self.end_of_replayed();
         }
         if let Some(closed) = self.splitter.close_batch() {
-            return Ok(Some(self.end(closed)));
+            return Ok(Some(self.end(closed, 0)));
         }
         let Some(planned) = self.replay.take() else {
             self.boundary = u64::MAX;
@@ -279,7 +279,7 @@ impl Feed {
         };
         planned.check(&closed.batch)?;
         if planned.doubt.is_some() {
-            return Ok(Some(self.end(closed)));
+            return Ok(Some(self.end(closed, 0)));
         }
         closed.batch.number = planned.batch.number;
         self.origins = Origins::default();
@@ -289,8 +289,8 @@ impl Feed {
             self.progress.batch = opened.number;
             self.progress.bytes += closed.batch.bytes;
             let settled = Settled {
+                progress: self.progress_at(closed.batch.last.byte),
                 batch: closed.batch,
-                progress: self.progress,
                 ends_canary,
             };
             Part::Settled(opened, Box::new(settled))
@@ -317,7 +317,7 @@ impl Feed {
             }
             Push::Chunk(bytes) => {
                 self.count(message.to, message.position);
-                Ok(self.chunk(bytes))
+                Ok(self.chunk(bytes, message.position.byte))
             }
             Push::Batch(closed) => Ok(Some(self.full(closed, message.to, message.position))),
         }
@@ -330,7 +330,7 @@ impl Feed {
         if let Some(planned) = &self.replaying {
             return Part::Failed(planned.changed());
         }
-        let end = self.end(closed);
+        let end = self.end(closed, position.byte);
         self.use_limits();
         self.count(to, position);
         end
@@ -382,7 +382,7 @@ impl Feed {
     }
 
     #[inline(never)]
-    fn chunk(&mut self, bytes: Bytes) -> Option<Part> {
+    fn chunk(&mut self, bytes: Bytes, byte: u64) -> Option<Part> {
         if self
             .replaying
             .is_some_and(|planned| planned.doubt.is_none())
@@ -393,11 +393,19 @@ impl Feed {
         self.has_begun = true;
         self.progress.bytes += bytes.len() as u64;
         self.progress.batch = opened.number;
-        Some(Part::Chunk(opened, bytes, self.progress))
+        Some(Part::Chunk(opened, bytes, self.progress_at(byte)))
     }
 
-    /// Ends the open batch.
-    fn end(&mut self, mut closed: ClosedBatch) -> Part {
+    /// How far it is, if it has come to this byte of the input, which is in a block that is not done with.
+    fn progress_at(&self, byte: u64) -> Progress {
+        Progress {
+            input_bytes: self.progress.input_bytes.max(byte),
+            ..self.progress
+        }
+    }
+
+    /// Ends the open batch; what comes next in the input, if that is known, begins at `next`.
+    fn end(&mut self, mut closed: ClosedBatch, next: u64) -> Part {
         let opened = self.open.take().unwrap_or(Opened {
             number: closed.batch.number,
             place: self.next_place,
@@ -411,9 +419,9 @@ impl Feed {
         self.progress.bytes += (closed.rest.len() + closed.tail.len()) as u64;
         let end = End {
             ends_canary: self.ends_canary(closed.batch.messages),
+            progress: self.progress_at(next.max(closed.batch.last.byte)),
             closed,
             origins: std::mem::take(&mut self.origins),
-            progress: self.progress,
             checkpoint: self.begun_at.take(),
         };
         Part::End(opened, Box::new(end))
@@ -422,7 +430,7 @@ impl Feed {
     /// What is there, for an input that pauses.
     pub(super) fn flush(&mut self) -> Option<Part> {
         let bytes = self.splitter.flush()?;
-        self.chunk(bytes)
+        self.chunk(bytes, 0)
     }
 
     /// What there is to do when an input has paused for so long: keep the body alive, or close the batch.
@@ -432,17 +440,17 @@ impl Feed {
         }
         if self.pauses.linger.is_some_and(|linger| pause >= linger) {
             let closed = self.splitter.close_batch()?;
-            return Some(self.end(closed));
+            return Some(self.end(closed, 0));
         }
         if !self.has_begun {
             return None;
         }
         if self.splitter.room() < KEEP_ALIVE.len() as u64 {
             let closed = self.splitter.close_batch()?;
-            return Some(self.end(closed));
+            return Some(self.end(closed, 0));
         }
         self.splitter.pad(KEEP_ALIVE.len() as u64);
-        self.chunk(KEEP_ALIVE)
+        self.chunk(KEEP_ALIVE, 0)
     }
 
     /// How long to wait for the input before [`paused`](Self::paused) is asked the next time.
@@ -462,7 +470,7 @@ impl Feed {
             return self.end_of_replayed();
         }
         if let Some(closed) = self.splitter.close_batch() {
-            return Ok(Some(self.end(closed)));
+            return Ok(Some(self.end(closed, 0)));
         }
         // The input is shorter than what was sent of it.
         self.replay

@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use batchcast::send::OwnedEvent;
+use batchcast::encode::Limits;
+use batchcast::send::{OwnedEvent, Progress};
 use futures::StreamExt;
 
 use crate::support::{House, Options, lines, within};
@@ -73,6 +74,42 @@ async fn a_stream_tells_what_happens_in_order() {
         .iter()
         .filter(|event| matches!(event, OwnedEvent::Accepted(_)));
     assert_eq!(receipts.count() as u64, report.batches);
+}
+
+/// Each progress that is told.
+async fn progress_of(house: &House, per_batch: u64) -> Vec<Progress> {
+    let limits = Limits::default().with_max_messages(per_batch.try_into().unwrap());
+    let sender = house.sender(Options::default()).await.limits(limits);
+    let (sender, events) = sender.events();
+    let taken = tokio::spawn(events.collect::<Vec<_>>());
+    let report = sender.send_input(Cursor::new(house.input()), lines());
+    within(report).await.unwrap();
+    let events = within(taken).await.unwrap();
+    let progress = events.into_iter().filter_map(|event| match event {
+        OwnedEvent::Progress(at) => Some(at),
+        _ => None,
+    });
+    progress.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_much_of_the_input_was_sent_is_told_by_the_record() {
+    // Batches within a block of the input, and chunks within a batch.
+    for (messages, per_batch) in [(9, 2), (50_000, 50_000)] {
+        let house = House::new(messages, per_batch).await;
+        let mut ends = vec![0];
+        for line in house.input().split_inclusive(|&byte| byte == b'\n') {
+            ends.push(ends[ends.len() - 1] + line.len() as u64);
+        }
+        let told = progress_of(&house, per_batch).await;
+        assert!(told.len() > 3, "{told:?}");
+        for at in &told {
+            let sent = usize::try_from(at.messages).unwrap();
+            let is_there = (ends[sent - 1]..=ends[sent]).contains(&at.input_bytes);
+            assert!(is_there, "{at:?} in {told:?}");
+        }
+        assert_eq!(told.last().map(|at| at.input_bytes), ends.last().copied());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -277,6 +277,28 @@ fn a_bar_fits_into_its_terminal_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_small_list_is_told_by_how_much_of_it_is_sent() {
+    let files = Files::new();
+    files.write("list.txt", numbers(10));
+    files.write("list.txt.gz", crate::packed::gzip(numbers(10)));
+    for (name, flags, percents) in [
+        ("list.txt", "", 60..=60),
+        // Of a few bytes it cannot be told exactly.
+        ("list.txt.gz", "", 55..=60),
+        ("list.txt", "--limit 7", 85..=85),
+    ] {
+        let api = Api::start(|sandbox| sandbox);
+        // Long enough for the bar to be drawn again.
+        api.faults("batch 2: delay 300ms; batch 3: hold answer");
+        let run = api.send("--yes --no-journal --max-messages 2").flags(flags);
+        let screen = run.arg(files.path(name)).on_screen(120);
+        let bars = percents.map(|percent| format!("] {percent}%, 6 recipients"));
+        let bars: Vec<_> = bars.collect();
+        screen.until_it(|shown| bars.iter().any(|bar| shown.contains(bar)), &bars[0]);
+    }
+}
+
+#[test]
 fn logs_and_a_bar_keep_out_of_each_others_way() {
     let api = Api::start(|sandbox| sandbox);
     let files = Files::new();
