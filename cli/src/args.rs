@@ -43,15 +43,19 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Tells the list that somebody has typed which of its fields hold what, and not only written it in a profile.
-    pub(crate) fn fields_are_typed(&mut self) {
+    /// Notes what somebody has typed, and the environment or a profile has not only said for all lists.
+    pub(crate) fn note_typed(&mut self, is_typed: impl Fn(&str) -> bool) {
         let list = match &mut self.command {
             Command::Send(args) => &mut args.list,
             Command::Plan(args) => &mut args.list,
             Command::Encode(args) => &mut args.list,
+            Command::Report(args) => {
+                args.from_is_typed = is_typed("from");
+                return;
+            }
             _ => return,
         };
-        list.fields_are_typed = true;
+        list.fields_are_typed = is_typed("to_field") || is_typed("text_field");
     }
 
     /// Adds lists of who is to get nothing, where there can be new ones.

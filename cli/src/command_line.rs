@@ -43,9 +43,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
         {
             args.suppress(profile.suppress());
         }
-        if is_typed(&matches, "to_field") || is_typed(&matches, "text_field") {
-            args.fields_are_typed();
-        }
+        args.note_typed(|id| is_typed(&matches, id));
         Ok(args)
     });
     Ok(parsed.unwrap_or_else(|error| {
@@ -60,7 +58,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
     }))
 }
 
-/// Whether a flag was typed, and not said by a profile.
+/// Whether a flag was typed, and not said by the environment or a profile.
 fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     let source = matches.subcommand().map(|(_, sub)| {
         sub.try_contains_id(id).ok()?;

@@ -122,7 +122,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) suppress: Vec<PathBuf>,
 
-    /// The sender of the send. It tells whose opt-outs count, and whether there was a text for all
+    /// The sender of the send. It tells whose opt-outs count, and how large each message was
     // Not parsed here: clap would show the number in its error.
     #[arg(
         long,
@@ -131,6 +131,10 @@ pub(crate) struct ReportArgs {
         hide_env_values = true
     )]
     pub(crate) from: Option<String>,
+
+    /// Whether it was typed: the environment's or a profile's may be that of another send.
+    #[arg(skip)]
+    pub(crate) from_is_typed: bool,
 
     #[command(flatten)]
     pub(crate) server: ServerArgs,

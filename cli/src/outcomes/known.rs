@@ -49,7 +49,7 @@ impl Sent {
     /// # Errors
     /// If a text was typed that is not that of the run.
     pub(crate) fn resolve(args: &ReportArgs, state: &State, recipe: &Recipe) -> Result<Self> {
-        let from = args.from.as_deref().map(config::sender).transpose()?;
+        let from = sender_of(args, state, recipe)?;
         let texts = Texts::resolve(args, from, state, recipe)?;
         let sender = match from {
             Some(from) => from,
@@ -164,6 +164,9 @@ impl Texts {
             (None, Wording::Same(text)) => {
                 let envelope = from.map(|from| Envelope::new(from).with_text(text.clone()));
                 let is_same = envelope.map(|envelope| has_shape(&envelope, state));
+                if is_typed && recipe.default_text == Some(false) {
+                    return Err(other());
+                }
                 if is_typed && (is_same == Some(false) || recipe.common_text.is_some()) {
                     return Err(Usage::error(
                         "the sender or the text is not the one that the run was begun with: give the same --from (or \
@@ -175,15 +178,14 @@ impl Texts {
                 texts.has_default_text = Some(true);
             }
             (None, _) => {
-                let is_own = from.map(|from| has_shape(&Envelope::new(from), state));
-                let is_about_others = recipe.screen.unique || recipe.screen.limit.is_some();
+                let is_own = from.is_some_and(|from| has_shape(&Envelope::new(from), state));
                 texts.has_default_text = if has_text(recipe) {
                     Some(true)
-                } else if recipe.common_text.is_some() || is_own == Some(true) {
+                } else if recipe.default_text == Some(false)
+                    || recipe.common_text.is_some()
+                    || is_own
+                {
                     Some(false)
-                } else if is_own == Some(false) && is_about_others {
-                    texts.is_assumed = true;
-                    Some(true)
                 } else {
                     // The first record without a text in a batch tells.
                     None
@@ -196,7 +198,26 @@ impl Texts {
 
 /// Whether all messages had a text, as far as the journal tells.
 fn has_text(recipe: &Recipe) -> bool {
-    recipe.text_file.is_some() || recipe.format == Format::Lines
+    let is_told = recipe.text_file.is_some() || recipe.format == Format::Lines;
+    recipe.default_text.unwrap_or(is_told)
+}
+
+/// The sender, if it is known. One that nobody has typed does not count where the journal says that it was another.
+fn sender_of(args: &ReportArgs, state: &State, recipe: &Recipe) -> Result<Option<PhoneNumber>> {
+    let Some(from) = args.from.as_deref().map(config::sender).transpose()? else {
+        return Ok(None);
+    };
+    // Where the batches have no text for all, what is known of them is the sender's.
+    let is_told = recipe.default_text == Some(false) && recipe.common_text.is_none();
+    if !is_told || has_shape(&Envelope::new(from), state) {
+        return Ok(Some(from));
+    }
+    if args.from_is_typed {
+        return Err(Usage::error(
+            "--from is not the sender that the run was begun with: give the same one as then, or none",
+        ));
+    }
+    Ok(None)
 }
 
 /// The text of the file that the run's came from, if it is still there.

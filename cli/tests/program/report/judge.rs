@@ -1,8 +1,10 @@
 //! What the send made of each record, by what is known of it.
 
+use std::path::Path;
+
 use crate::after::{ask, column, rows};
 use crate::api::Api;
-use crate::support::{FROM, Files, TEXT, number, numbers, read};
+use crate::support::{FROM, Files, Run, TEXT, number, numbers, read};
 
 /// A text with a field, and a list in which one record lacks it, before another of the same number.
 pub(super) const TEMPLATE: &str = "Hi {{first_name}}";
@@ -183,6 +185,20 @@ fn who_was_passed_over_is_not_to_come() {
     assert_eq!(rows(&run.run().code(0).stdout), found);
 }
 
+/// Makes of a journal one of before it said whether there was a text for all.
+fn forget_the_text(journal: &Path) {
+    let mut crc = flate2::Crc::new();
+    let text = read(journal).replacen("\"default_text\":true,", "", 1);
+    let sealed = text.lines().map(|line| {
+        let (body, _) = line.rsplit_once(",\"crc\":").unwrap();
+        crc.update(body.as_bytes());
+        format!("{body},\"crc\":\"{:08x}\"}}\n", crc.sum())
+    });
+    let sealed: String = sealed.collect();
+    assert!(sealed.len() < read(journal).len());
+    std::fs::write(journal, sealed).unwrap();
+}
+
 #[test]
 fn whether_there_was_a_text_for_all_is_found_out() {
     let api = Api::start(|sandbox| sandbox);
@@ -194,12 +210,16 @@ fn whether_there_was_a_text_for_all_is_found_out() {
     let journal = files.path("list.csv.batchcast");
     let report = || ask(&api, "report").arg(&journal);
     let from = report().arg("--from").arg(FROM);
-    let text = report().arg("--text").arg(TEXT);
-    let (over, sent) = ("PassedOver", "Delivered");
-    for run in [from, text] {
+    let text = || report().arg("--text").arg(TEXT);
+    let is_whole = |run: Run| {
         let rows = rows(&run.run().code(0).stdout);
+        let (over, sent) = ("PassedOver", "Delivered");
         assert_eq!(column(&rows, "status"), [sent, sent, over, sent]);
-    }
+    };
+    [report(), from, text()].into_iter().for_each(is_whole);
+    // Not all journals say it.
+    forget_the_text(&journal);
+    is_whole(text());
     let ran = report().run().code(3).err("--text").err("--from");
     let rows = rows(&ran.stdout);
     assert_eq!(
@@ -212,4 +232,51 @@ fn whether_there_was_a_text_for_all_is_found_out() {
         .arg("--text")
         .arg(TEXT);
     other.run().code(2).err("the sender or the text is not");
+}
+
+#[test]
+fn the_sender_of_another_send_makes_it_no_other_list() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    // Who has no text gets nothing, or there is one for all.
+    let list = [(0, "one"), (1, ""), (0, "two"), (1, "three")];
+    let list = list.map(|(index, text)| format!("{},{text}\n", number(index)));
+    let (over, sent, invalid) = ("PassedOver", "Delivered", "Invalid");
+    for (name, flags, text, whole) in [
+        ("a.csv", "--unique", "", [sent, invalid, over, sent]),
+        ("b.csv", "--limit 2", "", [sent, invalid, sent, over]),
+        ("c.csv", "--unique", TEXT, [sent, sent, over, over]),
+        ("d.csv", "--unique", "{{text|x}}", [sent, sent, over, over]),
+        ("e.csv", "--max-bytes 150", "", [sent, invalid, sent, sent]),
+    ] {
+        let path = files.write(name, "to,text\n".to_owned() + &list.concat());
+        let run = api.send_without_text(flags).arg(path);
+        let run = match text {
+            "" => run,
+            text => run.arg("--text").arg(text),
+        };
+        let code = if text.is_empty() { 3 } else { 0 };
+        run.run().code(code);
+        let journal = files.path(&format!("{name}.batchcast"));
+        let report = || ask(&api, "report").arg(&journal);
+        let other = report().env("BATCHCAST_FROM", "+4915112345678").run();
+        let own = report().env("BATCHCAST_FROM", FROM).run();
+        for ran in [other, own, report().run()] {
+            let rows = rows(&ran.stdout);
+            let mut told = column(&rows, "status");
+            // Without a text that has fields it is not known who could be sent one.
+            for (told, whole) in told.iter_mut().zip(whole) {
+                if *told == "Unclear" && text.contains("{{") {
+                    *told = whole;
+                }
+            }
+            assert_eq!(told, whole, "{name}: {ran:?}");
+        }
+        let typed = report().arg("--from").arg(number(7)).run();
+        if text != TEXT {
+            typed.code(2).err("--from is not the sender");
+        } else {
+            assert_eq!(column(&rows(&typed.stdout), "status"), whole);
+        }
+    }
 }
