@@ -145,13 +145,14 @@ impl sealed::Sealed for Ndjson {
         piece: Piece<'_>,
         visitor: &mut V,
     ) -> Result<Visited, V::Error> {
-        // Two loops: what a template takes is no business of those who have none. Wider vectors make nothing of it quicker.
+        // Two loops: what a template takes is no business of those who have none.
         let has_template = self.renderer.is_some();
+        let vectors = self.vectors();
         let records = self.block(piece.bytes(), piece.is_last());
         if has_template {
-            visit::each(Level::baseline(), Rendered(records), piece, visitor)
+            visit::each(vectors, Rendered(records), piece, visitor)
         } else {
-            visit::each(Level::new(), records, piece, visitor)
+            visit::each(vectors, records, piece, visitor)
         }
     }
 }

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use super::Keys;
 use crate::encode::json;
 use crate::input::MAX_RECORD_BYTES;
@@ -148,10 +150,16 @@ fn other_key(bytes: &[u8], at: usize, keys: &Keys) -> Option<usize> {
 
 /// Passes over a string, a number without an exponent, or a literal.
 #[inline(never)]
-pub(super) fn simple_value(bytes: &[u8], at: usize) -> Option<usize> {
+fn simple_value(bytes: &[u8], at: usize) -> Option<usize> {
+    dispatch!(Level::baseline(), simd => simple_value_with(simd, bytes, at))
+}
+
+/// The same in a loop that is compiled for the vectors of the machine.
+#[inline(always)]
+pub(super) fn simple_value_with<S: Simd>(simd: S, bytes: &[u8], at: usize) -> Option<usize> {
     let rest = &bytes[at..];
     match rest.first()? {
-        b'"' => string(bytes, at),
+        b'"' => Some(json::scan_string_with(simd, bytes, at + 1).ok()?? + 1),
         b'-' => unsigned(rest, 1).map(|len| at + len),
         b'0'..=b'9' => unsigned(rest, 0).map(|len| at + len),
         b't' if rest.starts_with(b"true") => Some(at + 4),

@@ -141,7 +141,7 @@ impl Shape {
                     from - 1..at + 1
                 }
                 Then::Value => {
-                    at = optimistic::simple_value(bytes, from)?;
+                    at = optimistic::simple_value_with(simd, bytes, from)?;
                     from..at
                 }
                 Then::End => break,
