@@ -12,11 +12,11 @@ use crate::send::response;
 /// The API looks back a day unless it is told otherwise.
 pub(crate) const BEFORE_ALL: &str = "2020-01-01T00:00:00Z";
 
-/// A page of one of the API's lists.
+/// A page of one of the API's lists. What has no records, not even an empty list of them, is no page: that nothing is in a
+/// list is for its server to say.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
-    #[serde(default = "Vec::new")]
     pub(crate) records: Vec<T>,
     #[serde(default)]
     paging: Option<Paging>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use batchcast::journal::{Journal, Status};
 use batchcast::send::{DoubtPolicy, FailureKind};
-use batchcast_sandbox::fault::{FaultPlan, FaultRule};
+use batchcast_sandbox::fault::{FaultPlan, FaultRoute, FaultRule, Reply, ReplyBody, When};
 use batchcast_sandbox::{BatchSize, SandboxBuilder};
 
 use crate::support::{Bodies, House, Options};
@@ -331,6 +331,29 @@ async fn the_first_attempt_is_not_too_old_when_a_later_one_is_in_doubt() {
     house.check(&ended);
     assert_eq!(ended.unwrap().found, 1);
     house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_without_a_list_is_no_empty_list() {
+    // Such as that of something in between, which answers whatever is asked.
+    for body in ["{}", r#"{"message":"OK"}"#, r#"{"paging":{}}"#] {
+        let house = House::new(2, 2).await;
+        house.sandbox.push_fault(fault(LOST_AND_ACCEPTED));
+        let reply = Reply::status(200).body(ReplyBody::Bytes(body.into()));
+        let lists = When::Between(1, 1_000);
+        house
+            .sandbox
+            .push_fault(FaultRule::new(FaultRoute::List, lists, reply));
+        let stopped = house.run(with(DoubtPolicy::Resend)).await.unwrap_err();
+        let is_unclear = matches!(stopped.failure.kind(), FailureKind::Unclear { .. });
+        assert!(is_unclear, "{body}: {stopped}");
+        assert_eq!(stopped.report.in_doubt, [1..=2]);
+
+        house.sandbox.set_faults(FaultPlan::new());
+        let report = house.run(with(DoubtPolicy::Resend)).await.unwrap();
+        assert_eq!(report.found, 1);
+        house.assert_exactly_once();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use batchcast_sandbox::OptOut;
+use batchcast_sandbox::fault::{FaultRoute, FaultRule, Reply, ReplyBody, When};
 use serde_json::json;
 
 use crate::api::Api;
@@ -325,6 +326,17 @@ fn the_servers_opt_outs_are_passed_over() {
     api.faults("opt-outs 2: answer 403");
     let run = api.send("--suppress api --no-journal").stdin(&list);
     let ran = run.run().code(1).err("cannot get the opt-outs").err("403");
+    ran.out("nobody got a message");
+    assert_eq!(api.stats().creates, creates);
+
+    // What is no list does not say that nobody has opted out.
+    let reply = Reply::status(200).body(ReplyBody::Bytes(r#"{"message":"OK"}"#.into()));
+    let always = When::Between(1, 1_000);
+    api.faults("");
+    api.sandbox
+        .push_fault(FaultRule::new(FaultRoute::OptOuts, always, reply));
+    let run = api.send("--suppress api --no-journal").stdin(&list);
+    let ran = run.run().code(1).err("cannot get the opt-outs");
     ran.out("nobody got a message");
     assert_eq!(api.stats().creates, creates);
 }
