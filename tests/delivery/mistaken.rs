@@ -177,6 +177,34 @@ async fn a_message_that_is_rejected_over_and_over_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_is_said_twice_is_that_of_one_batch() {
+    for by_a_further_process in [false, true] {
+        let house = House::new(4, 2).await;
+        let receipt = Reply::status(201).body(ReplyBody::Bytes(r#"{"id":"an-id"}"#.into()));
+        house.sandbox.push_fault(receipt.clone());
+        if by_a_further_process {
+            let refused: FaultRule = "batch: answer 400".parse().unwrap();
+            house.sandbox.push_fault(refused);
+            let sender = house.sender(Options::default()).await;
+            let stopped = send(sender, house.input()).await.unwrap_err();
+            assert_eq!(stopped.report.not_sent_from, Some(3), "{stopped}");
+        }
+        // The second batch gets the answer of the first one, and is not accepted.
+        house.sandbox.push_fault(receipt);
+        let sender = house.sender(Options::default()).await;
+        let stopped = send(sender, house.input()).await.unwrap_err();
+        assert!(stopped.to_string().contains("another batch"), "{stopped}");
+        assert_eq!(stopped.report.accepted, [1..=2]);
+        assert_eq!(stopped.report.in_doubt, [3..=4]);
+
+        let sender = house.sender(resend()).await;
+        let report = send(sender, house.input()).await.unwrap();
+        assert_eq!(report.accepted, [1..=4]);
+        assert_eq!(house.times_accepted()[2..], [1, 1]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_without_an_end_is_not_read_forever() {
     let house = House::new(2, 2).await;
     in_doubt(&house, "reset answer").await;

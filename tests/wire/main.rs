@@ -575,7 +575,7 @@ async fn a_token_is_got_by_jwt_and_renewed_ahead_of_its_end() {
                 head.contains(&format!("Bearer token-{batch}\r\n")),
                 "{head}"
             );
-            peer.answer("201 Created", RECEIPT);
+            peer.answer("201 Created", &format!(r#"{{"id":"b-{batch}"}}"#));
         }
         asked
     });

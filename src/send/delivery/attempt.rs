@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use super::{Delivery, Item, Shared, accepted_entry};
 use crate::journal::Entry;
 use crate::send::Event;
-use crate::send::outcome::{Failure, FailureKind, Outcome, RejectCount};
+use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, RejectCount};
 use crate::send::sanitize::name;
 use crate::send::source::Next;
 use crate::send::upload::Upload;
@@ -159,7 +159,12 @@ impl Delivery<'_> {
             .await;
         attempted.rejects = settled.rejects;
         attempted.untold = settled.handled.and(told);
-        Ok(settled.outcome)
+        Ok(match settled.outcome {
+            Outcome::Accepted(receipt) if !shared.ids().insert(receipt.id.clone()) => {
+                Outcome::InDoubt(of_another(&receipt))
+            }
+            outcome => outcome,
+        })
     }
 }
 
@@ -167,10 +172,7 @@ impl Shared {
     /// Writes what came of an attempt to the journal.
     pub(super) async fn journal(&self, batch: u64, attempted: &Attempted) -> Result<(), Failure> {
         let entry = match &attempted.outcome {
-            Outcome::Accepted(receipt) => {
-                self.ids().insert(receipt.id.clone());
-                accepted_entry(receipt)
-            }
+            Outcome::Accepted(receipt) => accepted_entry(receipt),
             Outcome::InDoubt(failure) => Entry::InDoubt {
                 batch,
                 reason: failure.brief(),
@@ -197,6 +199,15 @@ impl Shared {
         };
         self.ledger.sync(entry).await
     }
+}
+
+/// The receipt of a batch that has one already, such as one that was said twice, says nothing of this batch.
+fn of_another(receipt: &Receipt) -> Failure {
+    FailureKind::Transport {
+        step: "reading the receipt",
+        reason: format!("{} is the id of another batch of the run", receipt.id),
+    }
+    .into()
 }
 
 /// A body that did not get to its end. Where there was no connection, nothing of it has left.
