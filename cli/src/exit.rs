@@ -29,8 +29,10 @@ impl Exit {
     pub(crate) fn of_send(ended: &Result<Report, Stopped>, has_journal: bool) -> Self {
         match ended {
             Ok(report) => {
-                // Of a batch that was found or left in doubt nobody knows what was rejected.
-                let is_known = report.found == 0 && report.skipped.is_empty();
+                // Of a batch that was found or left in doubt nobody knows what was rejected; nor of one that is smaller than it
+                // should be.
+                let is_known =
+                    report.found == 0 && report.skipped.is_empty() && report.missing == 0;
                 Self::of_end(report.rejected, report.invalid, is_known)
             }
             // In doubt outranks all else: it is what must not be overlooked.
@@ -51,10 +53,11 @@ impl Exit {
     /// Whether it is known of every batch who was rejected.
     pub(crate) fn is_known(state: &State) -> bool {
         let is_known = |batch: &BatchState| {
-            !matches!(
+            let is_whole = !matches!(
                 batch.status,
                 Status::Skipped | Status::Accepted { found: true, .. }
-            )
+            );
+            is_whole && batch.missing() == 0
         };
         state.batches.iter().all(is_known)
     }
@@ -147,6 +150,11 @@ mod tests {
             skipped.skipped.push(1..=2);
             skipped
         };
+        let missing = || {
+            let mut missing = report(0, 0);
+            missing.missing = 1;
+            missing
+        };
         // With a journal, and without.
         for (ended, exit, without) in [
             (Ok(report(0, 0)), Exit::Accepted, Exit::Accepted),
@@ -154,6 +162,7 @@ mod tests {
             (Ok(report(0, 1)), Exit::Partial, Exit::Partial),
             (Ok(found()), Exit::Partial, Exit::Partial),
             (Ok(skipped()), Exit::Partial, Exit::Partial),
+            (Ok(missing()), Exit::Partial, Exit::Partial),
             (Err(stopped(failed(), false)), Exit::Failure, Exit::Failure),
             (Err(stopped(passing(), false)), Exit::Stopped, Exit::Failure),
             (

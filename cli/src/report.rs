@@ -205,6 +205,13 @@ pub(crate) fn human(
             count(report.unplaced, "entry", "entries")
         ));
     }
+    if report.missing > 0 {
+        lines.push(format!(
+            "Missing: {}: by the sizes that the server gives its batches it has not taken {}, and it does not say which",
+            count(report.missing, "message", "messages"),
+            if report.missing == 1 { "it" } else { "them" },
+        ));
+    }
     let invalid = path(&notes.invalid);
     lines.extend(samples.invalid_lines(report.invalid, invalid.as_deref()));
     let passed_over = path(&notes.passed_over);
@@ -225,7 +232,11 @@ fn accepted(ended: &Result<Report, Stopped>, notes: &Notes) -> String {
     let report = report(ended);
     let mut line = format!(
         "Accepted: {} in {} ({}) in {}, {}",
-        recipients(report.messages - report.rejected.min(report.messages)),
+        recipients(
+            report
+                .messages
+                .saturating_sub(report.rejected + report.missing)
+        ),
         batches(report.batches),
         bytes(report.bytes),
         time(report.elapsed),
@@ -339,6 +350,7 @@ pub(crate) struct BatchLine<'a> {
     bytes: u64,
     records: [u64; 2],
     rejected: u64,
+    missing: u64,
     status: Option<&'a str>,
     elapsed_ms: u64,
 }
@@ -355,6 +367,7 @@ impl<'a> BatchLine<'a> {
             bytes: batch.bytes,
             records: [batch.first.record, batch.last.record],
             rejected: receipt.rejected,
+            missing: receipt.missing(),
             status: receipt.status.as_deref(),
             elapsed_ms: millis(receipt.elapsed),
         }
@@ -372,6 +385,7 @@ pub(crate) struct SummaryLine {
     bytes: u64,
     rejected: u64,
     unplaced: u64,
+    missing: u64,
     invalid: u64,
     passed_over: PassedOverCounts,
     accepted: Vec<[u64; 2]>,
@@ -401,6 +415,7 @@ impl SummaryLine {
             bytes: report.bytes,
             rejected: report.rejected,
             unplaced: report.unplaced,
+            missing: report.missing,
             invalid: report.invalid,
             passed_over: PassedOverCounts::of(report.passed_over),
             accepted: report.accepted.iter().map(ends).collect(),
@@ -448,6 +463,7 @@ pub(crate) struct FinishedLine {
     batches: u64,
     messages: u64,
     rejected: u64,
+    missing: u64,
     invalid: u64,
     journal: String,
     /// There is nothing left to do.
@@ -456,13 +472,14 @@ pub(crate) struct FinishedLine {
 
 impl FinishedLine {
     /// The summary of this run.
-    pub(crate) fn of(journal: &Path, totals: Totals, exit: Exit) -> Self {
+    pub(crate) fn of(journal: &Path, totals: Totals, missing: u64, exit: Exit) -> Self {
         Self {
             event: "finished",
             outcome: exit.outcome(),
             batches: totals.batches,
             messages: totals.messages,
             rejected: totals.rejected,
+            missing,
             invalid: totals.invalid,
             journal: std::path::absolute(journal)
                 .unwrap_or_else(|_| journal.to_owned())

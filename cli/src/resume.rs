@@ -72,18 +72,23 @@ pub(crate) fn same_server(before: &str, now: &str) -> Result<()> {
 fn finished(path: &Path, state: &State, totals: Totals, json: bool) -> Result<Exit> {
     let exit = Exit::of_finished(state, totals);
     if json {
-        terminal::json(&FinishedLine::of(path, totals, exit))?;
+        terminal::json(&FinishedLine::of(path, totals, state.missing(), exit))?;
     } else {
         terminal::result(&format!(
             "The run is finished already: {} in {}, {}, {}",
-            recipients(totals.messages - totals.rejected.min(totals.messages)),
+            recipients(
+                totals
+                    .messages
+                    .saturating_sub(totals.rejected + state.missing())
+            ),
             batches(totals.batches),
             count(totals.rejected, "rejected", "rejected"),
             count(totals.invalid, "invalid", "invalid"),
         ))?;
         if !Exit::is_known(state) {
             terminal::result(
-                "  Of a batch that was found in the server's list, or left in doubt, not all who were rejected are known",
+                "  Of a batch that was found in the server's list, or left in doubt, or is smaller there than it should be, \
+                 not all who were rejected are known",
             )?;
         }
     }

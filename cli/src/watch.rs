@@ -201,11 +201,15 @@ impl Watch {
         }
         let batch = &receipt.batch;
         self.progress.above(&format!(
-            "batch {} accepted: {} messages, {}, {} rejected, id {}",
+            "batch {} accepted: {} messages, {}, {} rejected, {}id {}",
             batch.number,
             HumanCount(batch.messages),
             progress::bytes(batch.bytes),
             HumanCount(receipt.rejected),
+            match receipt.missing() {
+                0 => String::new(),
+                missing => format!("{} missing, ", HumanCount(missing)),
+            },
             receipt.id,
         ));
         if self.json {

@@ -84,7 +84,7 @@ pub(crate) async fn discard(state: &State, body: &mut RequestBody) -> Result<Ans
     state.counters.batches.fetch_add(1, Relaxed);
     Ok(answer::json(
         StatusCode::CREATED,
-        &processing(state, Uuid::new_v4(), None, 0, state.clock.now()),
+        &processing(state, Uuid::new_v4(), None, None, state.clock.now()),
     ))
 }
 
@@ -131,7 +131,7 @@ fn created(state: &State, accepted: Accepted) -> Result<Answer, ApiError> {
         state,
         accepted.id,
         Some(accepted.from),
-        accepted.size,
+        Some(accepted.size),
         accepted.created,
     );
     let Some(rejects) = accepted.rejects else {
@@ -150,7 +150,7 @@ fn processing(
     state: &State,
     id: Uuid,
     from: Option<crate::number::Number>,
-    size: u64,
+    size: Option<u64>,
     created: Timestamp,
 ) -> BatchView {
     BatchView {

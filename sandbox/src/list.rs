@@ -21,7 +21,9 @@ pub(crate) struct BatchView {
     pub(crate) id: Uuid,
     /// `None` only where the body was discarded.
     pub(crate) from: Option<Number>,
-    pub(crate) batch_size: u64,
+    /// `None` only where the body was discarded: its messages were not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) batch_size: Option<u64>,
     pub(crate) processed_count: u64,
     pub(crate) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,7 +210,7 @@ fn batch_view(state: &State, batch: &Batch) -> BatchView {
     BatchView {
         id: batch.id,
         from: Some(batch.from),
-        batch_size: size,
+        batch_size: Some(size),
         processed_count: if is_completed { size } else { processed },
         status: deliveries.status(batch),
         cost: is_completed.then(cost),

@@ -63,6 +63,7 @@ pub use self::entry::{Decision, Entry, Header, Rejected, Shape};
 pub use self::error::{Fault, JournalError};
 pub use self::rejects::{Rejects, rejects};
 pub use self::rules::{Breach, Phase};
+pub(crate) use self::state::missing;
 pub use self::state::{BatchState, State, Status, Totals};
 pub use self::writer::Journal;
 

@@ -130,6 +130,12 @@ impl State {
         batches
     }
 
+    /// How many messages are [missing](BatchState::missing) in the accepted batches.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.batches.iter().map(BatchState::missing).sum()
+    }
+
     /// The API's ids of the accepted batches.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.batches.iter().filter_map(|batch| match &batch.status {
@@ -140,6 +146,20 @@ impl State {
 }
 
 impl BatchState {
+    /// How many of its messages the API has not taken, by the size that it gives the batch, and has not called rejected either:
+    /// nobody knows which. 0 if it says no size, or has not accepted the batch.
+    #[must_use]
+    pub const fn missing(&self) -> u64 {
+        match self.status {
+            Status::Accepted {
+                batch_size,
+                rejected,
+                ..
+            } => missing(self.batch.messages, batch_size, rejected),
+            _ => 0,
+        }
+    }
+
     /// It is to be sent again, though an attempt may have been accepted.
     fn resend(&mut self) {
         self.resent_since.get_or_insert(self.committed_at);
@@ -318,6 +338,15 @@ impl Sum {
     /// A batch that was committed: the rules see to it that it was.
     fn batch(&mut self, number: u64) -> &mut BatchState {
         &mut self.state.batches[self.places[&number]]
+    }
+}
+
+/// How many messages of a batch the API accounts for neither by the size that it gives the batch, which may count the rejected
+/// ones or not, nor as rejected.
+pub(crate) const fn missing(messages: u64, batch_size: Option<u64>, rejected: u64) -> u64 {
+    match batch_size {
+        Some(size) => messages.saturating_sub(size.saturating_add(rejected)),
+        None => 0,
     }
 }
 

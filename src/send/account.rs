@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::encode::Batch;
-use crate::journal::{BatchState, Status};
+use crate::journal::{self, BatchState, Status};
 use crate::send::coverage::{Coverage, Fate, Place};
 use crate::send::outcome::{Failure, FailureKind, Receipt, Report};
 
@@ -40,6 +40,7 @@ impl Account {
         let report = &mut self.report;
         report.rejected += receipt.rejected;
         report.unplaced += receipt.unplaced;
+        report.missing += receipt.missing();
         report.found += u64::from(receipt.found);
     }
 
@@ -61,11 +62,13 @@ impl Account {
             rejected,
             unplaced,
             found,
+            batch_size,
             ..
         } = status
         {
             report.rejected += rejected;
             report.unplaced += unplaced;
+            report.missing += journal::missing(batch.messages, *batch_size, *rejected);
             report.found += u64::from(*found);
             report.replayed += 1;
         }

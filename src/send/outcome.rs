@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::encode::Batch;
 use crate::error::Error;
-use crate::journal::{JournalError, State};
+use crate::journal::{self, JournalError, State};
 use crate::screen::{MaxInvalid, PassedOver};
 use crate::send::account::Account;
 use crate::send::{policy, sanitize};
@@ -57,6 +57,15 @@ pub struct Receipt {
     pub found: bool,
     /// From the first byte of the request to the end of the answer.
     pub elapsed: Duration,
+}
+
+impl Receipt {
+    /// How many messages the API has not taken, by the [size](Self::batch_size) that it gives the batch, and has not called
+    /// rejected either: nobody knows which. 0 if it says no size.
+    #[must_use]
+    pub const fn missing(&self) -> u64 {
+        journal::missing(self.batch.messages, self.batch_size, self.rejected)
+    }
 }
 
 /// How many messages of a batch an answer has called rejected, as far as it came.
@@ -120,6 +129,9 @@ pub struct Report {
     pub rejected: u64,
     /// Of how many entries of its answers it could not be told which message they are about ([`Receipt::unplaced`]).
     pub unplaced: u64,
+    /// How many of the messages the API has not taken and not called rejected, by the sizes of its batches
+    /// ([`Receipt::missing`]).
+    pub missing: u64,
     /// How many of the batches were [found](Receipt::found): more may have been rejected of them than is known.
     pub found: u64,
     /// How many records were invalid and passed over, anywhere in what was read.

@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use batchcast::journal::Journal;
 use batchcast::send::{DoubtPolicy, Event, FailureKind, Reconciliation, Sender};
 use batchcast_sandbox::fault::{FaultPlan, FaultRule, Reply, ReplyBody};
 use jiff::{SignedDuration, Timestamp};
@@ -174,6 +175,37 @@ async fn a_message_that_is_rejected_over_and_over_is_one() {
     let kept = batchcast::journal::rejects(&house.journal()).unwrap();
     let kept: Vec<_> = kept.map(|reject| reject.unwrap().1.index).collect();
     assert_eq!(kept, [2, 70, 1, 65, 64]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_counts_too_few_is_not_taken_for_all_of_them() {
+    // By what it says, with two of ten rejected: either counts.
+    for (size, missing) in [
+        (r#""batchSize":10,"#, 0),
+        (r#""batchSize":8,"#, 0),
+        (r#""batchSize":7,"#, 1),
+        (r#""batchSize":0,"#, 8),
+        ("", 0),
+    ] {
+        let house = House::new(10, 10).await;
+        let numbers = house.numbers();
+        let reject =
+            |index: usize| format!(r#"{{"index":{index},"to":["{}"]}}"#, numbers[index - 1]);
+        let rejected = [reject(3), reject(4)].join(",");
+        let body = format!(r#"{{"id":"an-id",{size}"rejected":[{rejected}]}}"#);
+        let reply = Reply::status(201).body(ReplyBody::Bytes(body.into()));
+        house.sandbox.push_fault(reply);
+        let sender = house.sender(Options::default()).await;
+        let report = send(sender, house.input()).await.unwrap();
+        assert_eq!((report.messages, report.rejected), (10, 2), "{size}");
+        assert_eq!(report.missing, missing, "{size}");
+        // A further process says the same.
+        let (journal, state) = Journal::open(&house.journal()).unwrap();
+        assert_eq!(state.missing(), missing);
+        let sender = house.plain(Options::default()).resume(journal, state);
+        let report = send(sender, house.input()).await.unwrap();
+        assert_eq!((report.replayed, report.missing), (1, missing), "{size}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use batchcast_sandbox::fault::{Reply, ReplyBody};
 use serde_json::{Value, json};
 
 use crate::api::Api;
@@ -137,6 +138,29 @@ fn it_is_said_that_more_may_have_been_rejected() {
         "1 batch was found in the server's list: more may have been rejected there than was told",
     )
     .out("Rejected: ");
+}
+
+#[test]
+fn who_is_missing_by_the_servers_own_count_is_not_called_accepted() {
+    let api = Api::start(|sandbox| sandbox);
+    let reply = Reply::status(201).body(ReplyBody::Bytes(r#"{"id":"an-id","batchSize":3}"#.into()));
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(5));
+    api.sandbox.push_fault(reply.clone());
+    let ran = api.send("").arg(&list).run().code(3);
+    ran.out("Accepted: 3 recipients in 1 batch")
+        .out("Missing: 2 messages: ");
+    let journal = files.path("list.txt.batchcast");
+    let ran = api.resume(&journal).run().code(3);
+    ran.out("finished already: 3 recipients in 1 batch");
+
+    api.sandbox.push_fault(reply);
+    let ran = api.send("--again --json").arg(&list).run().code(3);
+    let lines = ran.json();
+    assert_eq!(lines[0]["missing"], 2);
+    assert_eq!(lines[1]["missing"], 2);
+    let ran = api.resume(&journal).arg("--json").run().code(3);
+    assert_eq!(ran.json()[0]["missing"], 2);
 }
 
 #[test]
