@@ -3,7 +3,7 @@
 //! It is taken for the batch if it is in the list of this sender's batches since the upload began, has an id that
 //! is not another batch's, no more messages than were sent and at least half as many, and if all recipients of its
 //! first page are recipients of the batch, with the texts they were sent. What fits but for a text, or is much smaller,
-//! or fits twice, is left to a person.
+//! or fits twice, or is somewhat too old and the only one, is left to a person.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -26,6 +26,10 @@ use crate::send::source::SourceReader;
 
 /// How far the server's clock may be from where its answers show it: they have whole seconds.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// How much older than its upload what looks like the batch may be, so that it is not just taken for another one: servers have
+/// more clocks than the one that their answers show.
+const DISAGREEMENT: SignedDuration = SignedDuration::from_mins(5);
 
 /// How much earlier than its batch a message may have been created in the server's eyes.
 const MESSAGE_MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -111,7 +115,7 @@ pub(super) enum Finding {
 /// What is looked for.
 pub(super) struct Sought<'a> {
     pub(super) batch: Batch,
-    /// By this machine's clock: what was created before is another batch.
+    /// By this machine's clock: what was created before is another batch, unless clocks disagree.
     pub(super) since: SystemTime,
     /// What was created from then on may be the batch; before, it is too early to be sure.
     pub(super) sure_since: SystemTime,
@@ -178,6 +182,7 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
 async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> {
     let mut same = Vec::new();
     let mut unsure = None;
+    let mut is_older_one = false;
     let candidates = candidates(shared, sought).await?;
     if !candidates.is_empty() {
         // One of them may be a batch of this run that has not been answered yet.
@@ -187,21 +192,29 @@ async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> 
         if shared.knows(&sanitize::id(&candidate.listed.id)) {
             continue;
         }
-        match compare(shared, sought, &candidate).await? {
-            Match::Same if candidate.is_early => {
+        if candidate.age == Age::TooOld && is_much_smaller(&candidate.listed, &sought.batch) {
+            continue;
+        }
+        match (compare(shared, sought, &candidate).await?, candidate.age) {
+            (Match::Same | Match::Nothing, Age::TooOld) => is_older_one = true,
+            (_, Age::TooOld) => {}
+            (Match::Same, Age::Early) => {
                 unsure = Some("was created before this one's last bytes left");
             }
             // The first page is not all of it: somebody else may have sent the same to a few of the same.
-            Match::Same if is_much_smaller(&candidate.listed, &sought.batch) => {
+            (Match::Same, _) if is_much_smaller(&candidate.listed, &sought.batch) => {
                 unsure = Some("has far fewer messages");
             }
-            Match::Same => same.push(candidate.listed),
-            Match::OtherTexts => {
+            (Match::Same, _) => same.push(candidate.listed),
+            (Match::OtherTexts, _) => {
                 unsure = Some("has the same recipients, and another text");
             }
-            Match::Nothing => unsure = unsure.or(Some("shows no messages yet")),
-            Match::Other => {}
+            (Match::Nothing, _) => unsure = unsure.or(Some("shows no messages yet")),
+            (Match::Other, _) => {}
         }
+    }
+    if same.is_empty() && is_older_one {
+        unsure = unsure.or(Some("was created before this one was sent"));
     }
     Ok(match (same.as_slice(), unsure) {
         ([found], None) => Finding::Found(receipt(sought.batch, found)),
@@ -253,11 +266,20 @@ fn receipt(batch: Batch, found: &Listed) -> Receipt {
 /// A batch of the list that may be it.
 struct Candidate {
     listed: Listed,
-    /// It was created somewhat early for that.
-    is_early: bool,
+    age: Age,
     /// When its messages were created, at the earliest and at the latest. The list of messages begins a day ago unless
     /// it is told otherwise.
     period: (Timestamp, Timestamp),
+}
+
+/// How the time at which a batch was created fits to that of the one that is sought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Fits,
+    /// It is somewhat early.
+    Early,
+    /// It is too early, unless clocks disagree.
+    TooOld,
 }
 
 /// The batches of the list that may be it, by what the list says of them.
@@ -277,7 +299,8 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
     let sure_since = earlier(server_time(sought.sure_since));
     let until = server_time(SystemTime::now());
     let until = until.checked_add(MARGIN).unwrap_or(Timestamp::MAX);
-    let (from, to) = (since.to_string(), until.to_string());
+    let oldest = since.checked_sub(DISAGREEMENT).unwrap_or(Timestamp::MIN);
+    let (from, to) = (oldest.to_string(), until.to_string());
     let query = [
         ("from", shared.from.as_str()),
         ("dateFrom", &from),
@@ -295,15 +318,19 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
             let fits = listed.from.as_deref().is_none_or(|from| from == shared.from.as_str())
                 && listed.batch_size.is_none_or(|size| size <= sought.batch.messages)
                 // One whose time cannot be read may be it.
-                && created.is_none_or(|created| created >= since)
+                && created.is_none_or(|created| created >= oldest)
                 && !shared.knows(&sanitize::id(&listed.id));
             if fits && seen.insert(listed.id.clone()) {
-                let is_early = created.is_none_or(|created| created < sure_since);
+                let age = match created {
+                    Some(created) if created >= sure_since => Age::Fits,
+                    Some(created) if created < since => Age::TooOld,
+                    _ => Age::Early,
+                };
                 let begun = created.unwrap_or(since);
                 let begun = begun.checked_sub(MESSAGE_MARGIN).unwrap_or(Timestamp::MIN);
                 found.push(Candidate {
                     listed,
-                    is_early,
+                    age,
                     period: (begun, until),
                 });
             }

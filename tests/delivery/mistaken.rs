@@ -122,6 +122,44 @@ async fn a_clock_that_was_wrong_then_does_not_hide_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_seems_to_be_older_than_its_upload_is_left_to_a_person() {
+    let house = House::new(20, 20).await;
+    let options = Options {
+        grace: Duration::from_millis(500),
+        ..resend()
+    };
+    // The text is tried on two of the list, and what is sent then is in the list as if it had been before its time.
+    let few = house.numbers()[..2].join("\n").into_bytes();
+    send(house.plain(options), few).await.unwrap();
+    let faults: FaultPlan = "batch 1: reset answer, hide 1 list".parse().unwrap();
+    house.sandbox.set_faults(faults);
+    let sender = house.sender(options).await;
+    let aged = async {
+        while house.sandbox.accepted().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        house.sandbox.age(Duration::from_secs(20));
+    };
+    let (ended, ()) = tokio::join!(send(sender, house.input()), aged);
+    let stopped = ended.unwrap_err();
+    assert!(
+        stopped.to_string().contains("was created before"),
+        "{stopped}"
+    );
+    assert_eq!(stopped.report.in_doubt, [1..=20]);
+    assert_eq!(house.sandbox.accepted().len(), 2);
+
+    // What is older does not hide one that fits.
+    let house = House::new(2, 2).await;
+    send(house.plain(options), house.input()).await.unwrap();
+    house.sandbox.age(Duration::from_secs(20));
+    let faults: FaultPlan = "batch 1: reset answer".parse().unwrap();
+    house.sandbox.set_faults(faults);
+    let report = send(house.sender(options).await, house.input()).await;
+    assert_eq!(report.unwrap().found, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_more_than_a_day_old_is_found() {
     // Lists begin a day ago, unless they are told otherwise: that of messages too, by which it is compared.
     for (hours, fault) in [
