@@ -16,8 +16,8 @@
 //! | no, nothing has left | none | [`NotSent`](Outcome::NotSent): nobody got a message |
 //! | no | any, or none | [`Incomplete`](Outcome::Incomplete): nobody got a message |
 //! | yes | 2xx with a receipt of its own | [`Accepted`](Outcome::Accepted) |
-//! | yes | 3xx, 4xx | [`Refused`](Outcome::Refused): nobody got a message |
-//! | yes | 5xx, 2xx without one, none | [`InDoubt`](Outcome::InDoubt): the messages may be on their way |
+//! | yes | 3xx but 303, 4xx | [`Refused`](Outcome::Refused): nobody got a message |
+//! | yes | 5xx, 303, 2xx without one, none | [`InDoubt`](Outcome::InDoubt): the messages may be on their way |
 //!
 //! # What is done about it
 //!

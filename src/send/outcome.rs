@@ -21,13 +21,13 @@ pub enum Outcome {
     NotSent(Failure),
     /// The API took it (2xx), and said what it rejected.
     Accepted(Receipt),
-    /// The API refused the whole batch after it had all of it (3xx, 4xx). Nobody got a message.
+    /// The API refused the whole batch after it had all of it (3xx but 303, 4xx). Nobody got a message.
     Refused(Failure),
     /// It failed before its last bytes had left: the API never had a whole document, so nobody got a
     /// message, whatever was answered.
     Incomplete(Failure),
     /// Its last bytes had left, and then there was no answer, or none that says what became of it (5xx,
-    /// a 2xx that cannot be read). The messages may be on their way.
+    /// 303, a 2xx that cannot be read). The messages may be on their way.
     InDoubt(Failure),
 }
 

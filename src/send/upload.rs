@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use reqwest::Response;
 use reqwest::header::HeaderValue;
+use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 
 use crate::body::{BodyWriter, Closed, Gate};
@@ -231,7 +231,9 @@ impl Committed {
             Ok(Ok(response)) => {
                 let status = response.status();
                 let failure = FailureKind::Answer(response::read_error(response).await).into();
-                if status.is_redirection() || status.is_client_error() {
+                // "See other" is said of what was done: the receipt would be elsewhere (RFC 9110, 15.4.4).
+                let is_done = status == StatusCode::SEE_OTHER;
+                if (status.is_redirection() && !is_done) || status.is_client_error() {
                     Outcome::Refused(failure)
                 } else {
                     Outcome::InDoubt(failure)

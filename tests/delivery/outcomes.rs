@@ -78,6 +78,7 @@ const OTHERS: &[(&str, Becomes)] = &[
     ("delay 50ms", Again),
     ("answer 500 accepted", Found),
     ("answer 502 body=html accepted", Found),
+    ("answer 303 accepted", Found),
     ("answer 201 body=no-id accepted", Found),
     ("answer 201 body=html accepted", Found),
     ("answer 201 body=broken accepted", Found),

@@ -256,6 +256,11 @@ async fn an_answer_to_the_whole_batch_settles_it_or_leaves_it_in_doubt() {
             REFUSED,
         ),
         (
+            "HTTP/1.1 303 See Other\r\nLocation: http://127.0.0.1:1/receipt\r\nContent-Length: 0\r\n\r\n",
+            "the server answered 303",
+            IN_DOUBT,
+        ),
+        (
             "HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n{\"errorCode\":\"CMN-101\",\"mess",
             "the server answered 400: {\"errorCode\":\"CMN-101\",\"mess",
             REFUSED,
