@@ -11,6 +11,7 @@ use batchcast::input::{Format, Parser};
 use crate::common_text;
 use crate::config::List;
 use crate::fail::Usage;
+use crate::steady::Steady;
 use crate::unpack::{Consumed, Unpacked, unpack};
 use crate::{foreign, terminal};
 
@@ -67,21 +68,24 @@ impl Source {
     }
 
     fn of(mut file: File, metadata: Metadata) -> Result<Self> {
-        let (size, again) = match metadata.is_file() {
-            // Standard input may stand somewhere in the middle.
-            true => {
-                let start = file.stream_position()?;
-                let size = metadata.len().saturating_sub(start);
-                (Some(size), Some((file.try_clone()?, start)))
-            }
-            false => (None, None),
-        };
+        if !metadata.is_file() {
+            return Ok(Self {
+                reader: Box::new(file),
+                consumed: Consumed::default(),
+                metadata: Some(metadata),
+                size: None,
+                file: None,
+            });
+        }
+        // Standard input may stand somewhere in the middle.
+        let start = file.stream_position()?;
+        let again = file.try_clone()?;
         Ok(Self {
-            reader: Box::new(file),
+            reader: Box::new(Steady::new(file)?),
             consumed: Consumed::default(),
+            size: Some(metadata.len().saturating_sub(start)),
             metadata: Some(metadata),
-            size,
-            file: again,
+            file: Some((again, start)),
         })
     }
 

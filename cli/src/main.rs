@@ -37,6 +37,7 @@ mod send;
 mod signals;
 mod since;
 mod status;
+mod steady;
 mod suppress;
 mod table;
 mod terminal;

@@ -312,6 +312,37 @@ fn one_that_is_to_go_on_without_its_terminal_does() {
 }
 
 #[test]
+fn a_list_that_is_written_over_while_it_is_sent_is_sent_no_further() {
+    // Larger than what is read in advance.
+    const MANY: usize = 300_000;
+    for (flags, over) in [
+        ("--in-flight 1", number(MANY) + "\n" + &numbers(MANY)),
+        ("--in-flight 4", number(MANY) + "\n" + &numbers(MANY)),
+        ("--in-flight 1", numbers(1)),
+    ] {
+        let api = Api::start(|sandbox| sandbox);
+        let files = Files::new();
+        let list = files.write("list", numbers(MANY));
+        api.faults("batch 1: delay 1s");
+        let flags = format!("--max-messages 20000 --spool none {flags}");
+        let running = api.send(&flags).arg(&list).start();
+        while api.stats().creates == 0 {
+            std::thread::yield_now();
+        }
+        // In its place: another file with its name would be another file.
+        std::fs::write(&list, over).unwrap();
+        let ran = running.wait().code(1).discreet();
+        ran.err("the list has changed while it was read")
+            .out("Not sent: record ");
+
+        api.faults("");
+        std::fs::write(&list, numbers(MANY)).unwrap();
+        api.resume(journal_of(&list)).run().code(0);
+        assert_eq!(api.stats().messages, MANY as u64);
+    }
+}
+
+#[test]
 fn a_full_disk_is_resumed_from() {
     let api = Api::start(|sandbox| sandbox);
     let files = Files::new();
