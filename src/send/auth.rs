@@ -22,6 +22,9 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// its lifetime if that is shorter: a batch on the way must not meet an expired one.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 
+/// No token is kept for longer, however long it is said to live: what is added to a moment has an end.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+
 /// The lifetime of a token whose answer states none (API guide: 3600).
 const DEFAULT_LIFETIME_SECONDS: u64 = 3_600;
 
@@ -214,7 +217,7 @@ async fn grant(
         request_id: None,
         status,
     })?;
-    let lifetime = Duration::from_secs(granted.expires_in);
+    let lifetime = Duration::from_secs(granted.expires_in).min(LONGEST_LIFETIME);
     Ok(Token {
         header: bearer(&granted.access_token)?,
         renew_at: asked + lifetime.saturating_sub(RENEWAL_MARGIN).max(lifetime / 2),

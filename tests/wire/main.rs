@@ -607,6 +607,28 @@ async fn a_token_is_got_by_jwt_and_renewed_ahead_of_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_token_may_be_said_to_live_forever() {
+    let (url, server) = serve(|mut peer| {
+        let head = peer.read_head().to_ascii_lowercase();
+        let (_, rest) = head.split_once("content-length: ").unwrap();
+        let len = rest.split("\r\n").next().unwrap().parse().unwrap();
+        peer.read_exact(len);
+        let lifetime = u64::MAX;
+        let token = format!(r#"{{"access_token":"a-token","expires_in":{lifetime}}}"#);
+        peer.answer("200 OK", &token);
+        peer.read_request();
+        peer.answer("201 Created", RECEIPT);
+    });
+    let client = Client::builder(&url, Credentials::jwt("id", "client-secret", "a.b.c"))
+        .build()
+        .unwrap();
+    let sender = sender_of(client, &Told::default());
+    let (report, end) = report(sender.send_input(TWO.as_bytes(), lines()).await);
+    assert_eq!((report.batches, end.as_str()), (1, "finished"));
+    server.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn refused_credentials_send_nothing() {
     let (url, _server) = serve(|mut peer| {
         peer.read_head();
