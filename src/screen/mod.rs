@@ -145,7 +145,7 @@ impl Screen {
         self
     }
 
-    /// Ends the list behind so many messages that are sent: what follows them is not looked at.
+    /// Ends the list behind so many messages that are sent: what follows them is not looked at. With 0 nothing is sent.
     pub const fn limit(mut self, messages: u64) -> Self {
         self.left = Some(messages);
         self

@@ -72,7 +72,7 @@ impl StreamFeeder {
     async fn run<'m>(&mut self, messages: impl Stream<Item = Message<'m>>) -> Result<(), Ended> {
         let mut messages = std::pin::pin!(messages);
         let mut record = 0;
-        loop {
+        while !self.feed.is_done() {
             let next = match messages.next().now_or_never() {
                 Some(next) => next,
                 None => {
@@ -99,9 +99,6 @@ impl StreamFeeder {
                     self.feed.take_back(message.to);
                     self.feed.invalid(Invalid { error, input: &[] })?;
                 }
-            }
-            if self.feed.is_done() {
-                break;
             }
         }
         while let Some(part) = self.feed.finish()? {
@@ -221,6 +218,9 @@ struct Encoder<'a> {
 
 impl Encoder<'_> {
     fn run<R: Read>(&mut self, mut parser: Parser, source: &mut Source<R>) -> Result<(), Ended> {
+        if self.feed.is_done() {
+            return self.finish();
+        }
         loop {
             let mut block = match source {
                 Source::Thread(blocks, _) => self.next_block(blocks)?,
@@ -235,16 +235,21 @@ impl Encoder<'_> {
             let visited = self.block(&mut parser, &block)?;
             self.feed.consumed(visited.consumed as u64);
             if block.last() || visited.enough {
-                while let Some(part) = self.feed.finish()? {
-                    self.hand_on(part)?;
-                }
-                return self.hand_on(Part::Finished);
+                return self.finish();
             }
             self.rest.clear();
             self.rest
                 .extend_from_slice(&block.bytes()[visited.consumed..]);
             source.take_back(block);
         }
+    }
+
+    /// The input ends here.
+    fn finish(&mut self) -> Result<(), Ended> {
+        while let Some(part) = self.feed.finish()? {
+            self.hand_on(part)?;
+        }
+        self.hand_on(Part::Finished)
     }
 
     /// Waits for the next block. What there is to do while the input pauses is done.

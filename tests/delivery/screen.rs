@@ -58,6 +58,9 @@ impl Case {
         let mut expected = Expected::default();
         let mut seen = HashSet::new();
         for (record, index) in (1..).zip(&self.records) {
+            if self.limit == Some(expected.sent.len() as u64) {
+                break;
+            }
             let reason = match index {
                 _ if record <= self.skip => Reason::Skipped,
                 None => {
@@ -68,9 +71,6 @@ impl Case {
                 Some(index) if self.unique && !seen.insert(index) => Reason::Duplicate,
                 Some(index) => {
                     expected.sent.push(number(*index).as_str().to_owned());
-                    if self.limit == Some(expected.sent.len() as u64) {
-                        break;
-                    }
                     continue;
                 }
             };
@@ -118,7 +118,7 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::hash_set(0..25_u8, 0..8),
         any::<bool>(),
         prop_oneof![Just(0), 0..10_u64],
-        prop::option::of(1..30_u64),
+        prop::option::of(0..30_u64),
     )
         .prop_map(|(records, suppressed, unique, skip, limit)| Case {
             records,
