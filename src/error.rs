@@ -91,6 +91,14 @@ pub enum ErrorKind {
         /// What the smallest batch takes, in bytes.
         needed: u64,
     },
+    /// The records of a stream of messages do not ascend. A run is gone on with, and reported on, by their numbers.
+    #[error("record {record} comes behind record {before}: those of a stream have to ascend")]
+    NotAscending {
+        /// The record's number, as its message has it.
+        record: u64,
+        /// The number of the record before it.
+        before: u64,
+    },
     /// Reading the input failed.
     #[error("cannot read the input at byte {byte}: {source}")]
     Read {

@@ -382,10 +382,11 @@ impl Sender {
 
     /// Sends the messages of a stream.
     ///
-    /// A message without a position gets its number in the stream as its record.
+    /// A message without a position gets its number in the stream as its record. Those that have one have to ascend by
+    /// record, because a run is gone on with, and reported on, by ranges of records.
     ///
     /// # Errors
-    /// As [`send_input`](Self::send_input).
+    /// As [`send_input`](Self::send_input), and [`ErrorKind::NotAscending`](crate::ErrorKind::NotAscending).
     ///
     /// # Panics
     /// Outside of a tokio runtime with its I/O and time enabled.

@@ -20,10 +20,9 @@ use std::time::Instant;
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::input::{Answer, Block, Blocks, Invalid, Parse, Parser, Visited, Visitor};
 use crate::message::Message;
-use crate::position::Position;
 use crate::send::feed::{Feed, Part};
 use crate::send::outcome::{Failure, FailureKind};
 
@@ -71,7 +70,8 @@ impl From<Error> for Ended {
 impl StreamFeeder {
     async fn run<'m>(&mut self, messages: impl Stream<Item = Message<'m>>) -> Result<(), Ended> {
         let mut messages = std::pin::pin!(messages);
-        let mut record = 0;
+        let mut count = 0;
+        let mut before = 0;
         while !self.feed.is_done() {
             let next = match messages.next().now_or_never() {
                 Some(next) => next,
@@ -83,10 +83,16 @@ impl StreamFeeder {
                 }
             };
             let Some(mut message) = next else { break };
-            record += 1;
-            if message.position == Position::default() {
-                message.position = Position::of_record(record);
+            count += 1;
+            let record = &mut message.position.record;
+            if *record == 0 {
+                *record = count;
             }
+            if *record <= before {
+                let record = *record;
+                return Err(Error::from(ErrorKind::NotAscending { record, before }).into());
+            }
+            before = *record;
             if !self.feed.admits(&message)? {
                 continue;
             }

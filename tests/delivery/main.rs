@@ -17,4 +17,5 @@ mod reread;
 mod resume;
 mod screen;
 mod slow;
+mod stream;
 mod support;
