@@ -8,10 +8,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example may")]
 
 use std::error::Error;
+use std::io;
 
 use batchcast::send::{Client, Credentials, Sender};
 use batchcast::{Envelope, Message, PhoneNumber, Text};
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 /// What one's own database has.
 struct Customer {
@@ -20,8 +21,8 @@ struct Customer {
     points: u32,
 }
 
-/// Stands for a cursor: rows come one by one, as they are asked for.
-fn customers() -> impl Stream<Item = Customer> {
+/// Stands for a cursor: rows come one by one, as they are asked for, or it fails.
+fn customers() -> impl Stream<Item = io::Result<Customer>> {
     let row = |phone, name, points| Customer {
         phone,
         name,
@@ -33,6 +34,7 @@ fn customers() -> impl Stream<Item = Customer> {
         row("not a number", "Eve", 10),
         row("+13105550102", "Zoë", 310),
     ])
+    .map(Ok)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -42,15 +44,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::builder(&base_url, Credentials::access_token(token)).build()?;
     let envelope = Envelope::new(PhoneNumber::parse("+16505550100")?);
 
-    let messages = customers().filter_map(async |customer| {
+    let messages = customers().try_filter_map(async |customer| {
         let Ok(to) = PhoneNumber::parse(customer.phone) else {
             eprintln!("{} has no usable number", customer.name);
-            return None;
+            return Ok(None);
         };
         let text = format!("Hi {}, you have {} points.", customer.name, customer.points);
-        Some(Message::new(to).with_text(Text::new(text).ok()?))
+        let text = Text::new(text).ok();
+        Ok(text.map(|text| Message::new(to).with_text(text)))
     });
-    let report = Sender::new(client, envelope).send_stream(messages).await?;
+    // A cursor that fails is not the end of the list.
+    let sender = Sender::new(client, envelope);
+    let report = sender.try_send_stream(messages).await?;
     println!("{} messages in {} batches", report.messages, report.batches);
     Ok(())
 }

@@ -76,7 +76,7 @@ use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde_json::{Map, Value};
 
 pub use self::auth::Credentials;
@@ -380,7 +380,8 @@ impl Sender {
         run.input(feed, input, parser).await
     }
 
-    /// Sends the messages of a stream.
+    /// Sends the messages of a stream. When it ends the list has ended, and the run is finished: a stream that may fail is for
+    /// [`try_send_stream`](Self::try_send_stream).
     ///
     /// A message without a position gets its number in the stream as its record. Those that have one have to ascend by
     /// record, because a run is gone on with, and reported on, by ranges of records.
@@ -395,7 +396,47 @@ impl Sender {
         messages: impl Stream<Item = Message<'m>>,
     ) -> Result<Report, Stopped> {
         let (run, feed) = Run::new(self)?;
-        run.stream(feed, messages).await
+        run.stream(feed, messages.map(Ok)).await
+    }
+
+    /// Sends the messages of a stream that may fail, such as rows of a database. Its end is the end of the list, and a run
+    /// whose list has ended is finished; so what fails must not look like an end.
+    ///
+    /// ```no_run
+    /// use batchcast::send::{FailureKind, Sender};
+    /// use batchcast::{Error, Message, PhoneNumber};
+    /// use futures::{Stream, TryStreamExt};
+    ///
+    /// # async fn send(sender: Sender, rows: impl Stream<Item = std::io::Result<String>>) {
+    /// let messages = rows.map_err(Into::into).and_then(async |row: String| {
+    ///     let to = PhoneNumber::parse(&row)?;
+    ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Message::new(to))
+    /// });
+    /// if let Err(stopped) = sender.try_send_stream(messages).await
+    ///     && let FailureKind::Source(error) = stopped.failure.kind()
+    ///     && error.is::<std::io::Error>()
+    /// {
+    ///     // The rows could not be read to their end: with a journal, the run can be gone on with.
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send_stream`](Self::send_stream), and [`FailureKind::Source`] with the stream's first error. The batch that was
+    /// open is given up then; those before it are sent.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its I/O and time enabled.
+    pub async fn try_send_stream<'m, E>(
+        self,
+        messages: impl Stream<Item = Result<Message<'m>, E>>,
+    ) -> Result<Report, Stopped>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (run, feed) = Run::new(self)?;
+        let failed = |error: E| FailureKind::Source(error.into()).into();
+        run.stream(feed, messages.map_err(failed)).await
     }
 }
 

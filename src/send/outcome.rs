@@ -215,8 +215,8 @@ impl Failure {
         &self.0
     }
 
-    /// What can be kept of it, in a log or a journal: its text without the server's words, which may quote a message. Of an
-    /// answer it has the status, the codes, the names of parameters, and the `RCRequestId`.
+    /// What can be kept of it, in a log or a journal: its text without the words of the server and of the caller's own
+    /// source, which may quote a message. Of an answer it has the status, the codes, the names of parameters, and the `RCRequestId`.
     #[must_use]
     pub fn brief(&self) -> String {
         match self.kind() {
@@ -225,6 +225,8 @@ impl Failure {
                 format!("cannot get an access token: {}", cause.brief())
             }
             FailureKind::TooLarge { answer, max_bytes } => too_large(answer.brief(), *max_bytes),
+            // Its words are the caller's, and may quote what was read.
+            FailureKind::Source(_) => "the source of the messages failed".to_owned(),
             FailureKind::Unclear { failure, why } => {
                 format!("{}; {}", failure.brief(), why.brief())
             }
@@ -255,6 +257,9 @@ pub enum FailureKind {
     /// The input is at fault: it cannot be read, or has an invalid record and those are not passed over.
     #[error(transparent)]
     Input(#[from] Error),
+    /// The caller's own stream of messages failed, see [`Sender::try_send_stream`](super::Sender::try_send_stream).
+    #[error("the source of the messages failed: {0}")]
+    Source(Box<dyn std::error::Error + Send + Sync>),
     /// More records are invalid than [`Sender::max_invalid`](super::Sender::max_invalid) lets pass.
     #[error("{invalid} of {records} records are invalid, and at most {most} may be")]
     TooManyInvalid {

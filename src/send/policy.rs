@@ -153,6 +153,7 @@ impl Policy {
             FailureKind::Authorization(_)
             | FailureKind::Interrupted
             | FailureKind::Input(_)
+            | FailureKind::Source(_)
             | FailureKind::TooManyInvalid { .. }
             | FailureKind::Handler(_)
             | FailureKind::Journal(_)
@@ -230,7 +231,9 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
             error.kind(),
             ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
         ),
+        // What became of the caller's own source is for the caller to say.
         FailureKind::Input(_)
+        | FailureKind::Source(_)
         | FailureKind::TooManyInvalid { .. }
         | FailureKind::Handler(_)
         | FailureKind::Changed(_) => false,

@@ -31,10 +31,10 @@ const PARTS: usize = 2;
 /// How many blocks of the input there are: one being read, one waiting, one being parsed.
 const BLOCKS: usize = 3;
 
-/// Feeds the messages of a stream. Returns when the stream has ended, or nobody wants its parts.
+/// Feeds the messages of a stream. Returns when the stream has ended, or failed, or nobody wants its parts.
 pub(super) async fn feed_stream<'m>(
     feed: Feed,
-    messages: impl Stream<Item = Message<'m>>,
+    messages: impl Stream<Item = Result<Message<'m>, Failure>>,
     parts: mpsc::Sender<Part>,
 ) {
     let mut feeder = StreamFeeder { feed, parts };
@@ -68,7 +68,10 @@ impl From<Error> for Ended {
 }
 
 impl StreamFeeder {
-    async fn run<'m>(&mut self, messages: impl Stream<Item = Message<'m>>) -> Result<(), Ended> {
+    async fn run<'m>(
+        &mut self,
+        messages: impl Stream<Item = Result<Message<'m>, Failure>>,
+    ) -> Result<(), Ended> {
         let mut messages = std::pin::pin!(messages);
         let mut count = 0;
         let mut before = 0;
@@ -82,7 +85,9 @@ impl StreamFeeder {
                     self.wait_for(messages.next()).await?
                 }
             };
-            let Some(mut message) = next else { break };
+            let Some(mut message) = next.transpose()? else {
+                break;
+            };
             count += 1;
             let record = &mut message.position.record;
             if *record == 0 {

@@ -194,7 +194,7 @@ impl Run {
     pub(super) async fn stream<'m>(
         mut self,
         feed: Feed,
-        messages: impl Stream<Item = Message<'m>>,
+        messages: impl Stream<Item = Result<Message<'m>, Failure>>,
     ) -> Result<Report, Stopped> {
         let (sender, parts) = mpsc::channel(1);
         let ended = {

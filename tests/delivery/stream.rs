@@ -1,5 +1,6 @@
 //! Messages of one's own, as a stream.
 
+use batchcast::journal::Journal;
 use batchcast::send::FailureKind;
 use batchcast::{ErrorKind, Message, PhoneNumber, Position};
 use futures::stream;
@@ -45,5 +46,54 @@ async fn records_that_do_not_ascend_end_the_send_before_their_batch_counts() {
         );
         house.sandbox.settled().await.unwrap();
         assert_eq!(stopped.report.messages, house.sandbox.stats().messages);
+    }
+}
+
+/// An error of a source that quotes what it has read.
+#[derive(Debug)]
+struct Lost(String);
+
+impl std::error::Error for Lost {}
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the cursor is lost behind {}", self.0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_fails_leaves_a_run_to_be_gone_on_with() {
+    for in_flight in [1, 3] {
+        let house = House::new(11, 3).await;
+        let options = Options {
+            in_flight,
+            ..Options::default()
+        };
+        for there in [0, 1, 4, 6, 10] {
+            let rows = messages(&house).into_iter().take(there).map(Ok);
+            let rows = rows.chain([Err(Lost("Ana's".to_owned()))]);
+            let sender = house.sender(options).await;
+            let ended = within(sender.try_send_stream(stream::iter(rows))).await;
+            house.sandbox.settled().await.unwrap();
+            house.check(&ended);
+            let stopped = ended.unwrap_err();
+            let FailureKind::Source(error) = stopped.failure.kind() else {
+                panic!("{stopped}");
+            };
+            assert!(error.is::<Lost>() && stopped.to_string().contains("Ana's"));
+            let state = Journal::read(&house.journal()).unwrap();
+            assert!(!state.finished);
+            let kept = "the source of the messages failed";
+            assert_eq!(state.stopped.as_deref(), Some(kept));
+        }
+        let rows = messages(&house).into_iter().map(Ok::<_, Lost>);
+        let sender = house.sender(options).await;
+        // On a task of its own, as a service does it.
+        let sending = tokio::spawn(sender.try_send_stream(stream::iter(rows)));
+        let ended = within(sending).await.unwrap();
+        house.check(&ended);
+        ended.unwrap();
+        house.assert_exactly_once();
+        assert!(Journal::read(&house.journal()).unwrap().finished);
     }
 }
