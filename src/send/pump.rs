@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::coop;
 
 use crate::error::{Error, ErrorKind};
 use crate::input::{Answer, Block, Blocks, Invalid, Parse, Parser, Visited, Visitor};
@@ -78,6 +79,11 @@ impl StreamFeeder {
         while !self.feed.is_done() {
             let next = match messages.next().now_or_never() {
                 Some(next) => next,
+                // That this task has had its turn says nothing of the stream: what is there need not be handed on yet.
+                None if !coop::has_budget_remaining() => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
                 None => {
                     // The stream pauses.
                     let part = self.feed.flush();

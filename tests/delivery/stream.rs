@@ -1,7 +1,11 @@
 //! Messages of one's own, as a stream.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use batchcast::encode::Limits;
 use batchcast::journal::Journal;
-use batchcast::send::FailureKind;
+use batchcast::send::{Event, FailureKind};
 use batchcast::{ErrorKind, Message, PhoneNumber, Position};
 use futures::stream;
 
@@ -96,4 +100,36 @@ async fn a_stream_that_fails_leaves_a_run_to_be_gone_on_with() {
         house.assert_exactly_once();
         assert!(Journal::read(&house.journal()).unwrap().finished);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_is_never_empty_is_handed_on_in_whole_chunks() {
+    const MESSAGES: usize = 20_000;
+    let house = House::new(1, 1).await;
+    let message = messages(&house).remove(0);
+    let (sender, receiver) = tokio::sync::mpsc::channel(MESSAGES);
+    for _ in 0..MESSAGES {
+        sender.try_send(message.clone()).unwrap();
+    }
+    drop(sender);
+    let messages = stream::unfold(receiver, async |mut receiver| {
+        let message = receiver.recv().await?;
+        Some((message, receiver))
+    });
+    let chunks = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&chunks);
+    let sender = house
+        .plain(Options::default())
+        .limits(Limits::default())
+        .chunk_bytes(64 * 1024)
+        .on_event(move |event| {
+            if let Event::Progress(_) = event {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+    let report = within(sender.send_stream(messages)).await.unwrap();
+    let chunks = chunks.load(Ordering::Relaxed);
+    // Tokio lets a task have 128 messages of a channel at a time.
+    assert!(chunks <= report.bytes / (64 * 1024) + 2, "{chunks} chunks");
 }
