@@ -18,12 +18,9 @@ const TEXT: &str = "Hello Team";
 /// A sandbox with a batch of so many messages in it, its client, and the batch's id.
 async fn sent(builder: SandboxBuilder, messages: u64) -> (Sandbox, Client, String) {
     let sandbox = builder.start().await.unwrap();
-    let client = || {
-        let credentials = Credentials::jwt("id", "secret", "jwt");
-        Client::builder(&sandbox.base_url(), credentials)
-            .build()
-            .unwrap()
-    };
+    let credentials = Credentials::jwt("id", "secret", "jwt");
+    let client = Client::builder(&sandbox.base_url(), credentials);
+    let client = client.build().unwrap();
     let from = PhoneNumber::parse("+16505550100").unwrap();
     let envelope = Envelope::new(from).with_text(Text::new(TEXT).unwrap());
     let list: String = (0..messages)
@@ -31,12 +28,11 @@ async fn sent(builder: SandboxBuilder, messages: u64) -> (Sandbox, Client, Strin
         .collect();
     let parser = Parser::new(Format::Lines, &Fields::default());
     let list = std::io::Cursor::new(list);
-    Sender::new(client(), envelope)
+    Sender::new(client.clone(), envelope)
         .send_input(list, parser)
         .await
         .unwrap();
     let id = sandbox.accepted()[0].id.clone();
-    let client = client();
     (sandbox, client, id)
 }
 

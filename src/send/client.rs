@@ -25,10 +25,14 @@ const IDLE: Duration = Duration::from_secs(15);
 
 /// A client of the API. Uploads go over HTTP/1.1; redirects are never followed, and nothing is repeated
 /// behind the caller's back.
-#[derive(Debug)]
+///
+/// Clones are the same client: they have their connections, their access token and what is known of the API's rate limit in
+/// common. The API counts the requests of a user and an app, so whatever one process asks as these is best asked by clones
+/// of one client.
+#[derive(Debug, Clone)]
 pub struct Client {
     http: Http,
-    authorizer: Authorizer,
+    authorizer: Arc<Authorizer>,
 }
 
 /// Says what a [`Client`] is to be like.
@@ -109,7 +113,7 @@ impl Client {
     }
 
     /// Whether a token that was refused can be replaced.
-    pub(super) const fn can_renew(&self) -> bool {
+    pub(super) fn can_renew(&self) -> bool {
         self.authorizer.can_renew()
     }
 
@@ -316,7 +320,7 @@ impl ClientBuilder {
                 pacer: Arc::default(),
                 clock: Arc::default(),
             },
-            authorizer: Authorizer::new(self.credentials),
+            authorizer: Authorizer::new(self.credentials).into(),
         })
     }
 }
@@ -350,7 +354,7 @@ impl BaseUrl {
 }
 
 /// The bare HTTP client, with what all requests share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Http {
     client: reqwest::Client,
     base: Url,

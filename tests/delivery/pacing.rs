@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use batchcast::Message;
 use batchcast::send::{Event, FailureKind, Sender, WaitingFor};
 use batchcast_sandbox::RateLimit;
 use batchcast_sandbox::fault::FaultRule;
 use tokio::sync::Notify;
 
-use crate::support::{House, Options, lines, within};
+use crate::support::{House, Options, client, envelope, lines, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forty_batches_by_five_a_window() {
@@ -24,6 +25,34 @@ async fn forty_batches_by_five_a_window() {
         assert_eq!(house.sandbox.stats().violations, 0, "{in_flight}");
     });
     futures::future::join_all(runs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clones_of_a_client_have_one_token_and_one_limit() {
+    let limit = RateLimit::enforced(5, Duration::from_secs(1));
+    let house = House::with(12, 1, |sandbox| sandbox.rate_limit(limit)).await;
+    let options = Options {
+        jwt: true,
+        ..Options::default()
+    };
+    let client = client(&house.sandbox.base_url(), options).build().unwrap();
+    let messages: Vec<_> = house
+        .numbers()
+        .iter()
+        .map(|number| Message::new(number.parse().unwrap()))
+        .collect();
+    let runs = messages.chunks(4).map(|part| {
+        let sender = Sender::new(client.clone(), envelope()).limits(house.limits());
+        sender.send_stream(futures::stream::iter(part.to_vec()))
+    });
+    for ended in within(futures::future::join_all(runs)).await {
+        ended.unwrap();
+    }
+    house.assert_exactly_once();
+    let from = envelope().from();
+    assert!(client.opt_outs(from).next_page().await.unwrap().is_some());
+    let stats = house.sandbox.stats();
+    assert_eq!((stats.violations, stats.tokens), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
