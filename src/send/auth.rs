@@ -217,11 +217,16 @@ async fn grant(
         request_id: None,
         status,
     })?;
-    let lifetime = Duration::from_secs(granted.expires_in).min(LONGEST_LIFETIME);
     Ok(Token {
         header: bearer(&granted.access_token)?,
-        renew_at: asked + lifetime.saturating_sub(RENEWAL_MARGIN).max(lifetime / 2),
+        renew_at: asked + good_for(granted.expires_in),
     })
+}
+
+/// How long a token is used of which the server says that it lives so many seconds.
+fn good_for(expires_in: u64) -> Duration {
+    let lifetime = Duration::from_secs(expires_in).min(LONGEST_LIFETIME);
+    lifetime.saturating_sub(RENEWAL_MARGIN).max(lifetime / 2)
 }
 
 fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
@@ -237,4 +242,17 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
     })?;
     header.set_sensitive(true);
     Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_ahead_of_its_end_whenever_that_is() {
+        for (expires_in, seconds) in [(0, 0), (60, 30), (600, 300), (3_600, 3_300)] {
+            assert_eq!(good_for(expires_in), Duration::from_secs(seconds));
+        }
+        assert!(Instant::now().checked_add(good_for(u64::MAX)).is_some());
+    }
 }

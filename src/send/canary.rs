@@ -182,19 +182,26 @@ impl Canary {
         let told = told
             .iter()
             .fold(0_u64, |sum, status| sum.saturating_add(status.count));
+        // What a server says need not add up.
+        let count = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
         self.ids.push(sent.id.clone());
         self.messages += sent.messages;
         self.rejected += sent.rejected;
-        self.delivered += statuses.delivered.count;
-        self.sent += statuses.sent.count;
-        self.queued += statuses.queued.count;
-        self.failed += statuses.delivery_failed.count + statuses.sending_failed.count;
-        self.unknown += sent.messages.saturating_sub(sent.rejected + told);
+        count(&mut self.delivered, statuses.delivered.count);
+        count(&mut self.sent, statuses.sent.count);
+        count(&mut self.queued, statuses.queued.count);
+        count(&mut self.failed, statuses.delivery_failed.count);
+        count(&mut self.failed, statuses.sending_failed.count);
+        self.unknown += sent
+            .messages
+            .saturating_sub(sent.rejected)
+            .saturating_sub(told);
         for failed in [statuses.delivery_failed, statuses.sending_failed] {
-            for (code, count) in failed.error_code_counts.unwrap_or_default() {
+            for (code, more) in failed.error_code_counts.unwrap_or_default() {
                 let code = sanitize::cleaned(&code);
                 if self.failures.contains_key(&code) || self.failures.len() < MAX_CODES {
-                    *self.failures.entry(code).or_default() += count;
+                    let known = self.failures.entry(code).or_default();
+                    count(known, more);
                 }
             }
         }
@@ -316,10 +323,10 @@ mod tests {
         // A server that says nothing, and one that says too much.
         canary.add(&sent, Statuses::default());
         assert_eq!((canary.messages, canary.unknown), (20, 9));
-        canary.add(
-            &sent,
-            serde_json::from_str(r#"{"queued":{"count":99}}"#).unwrap(),
-        );
-        assert_eq!(canary.unknown, 9);
+        let most = r#"{"queued":{"count":99},"sent":{"count":18446744073709551615},
+            "deliveryFailed":{"count":18446744073709551615,"errorCodeCounts":{"SMS-CAR-411":18446744073709551615}}}"#;
+        canary.add(&sent, serde_json::from_str(most).unwrap());
+        assert_eq!((canary.unknown, canary.sent), (9, u64::MAX));
+        assert_eq!(canary.failures["SMS-CAR-411"], u64::MAX);
     }
 }

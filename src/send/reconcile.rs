@@ -160,10 +160,11 @@ enum Match {
 pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
     let options = shared.reconciliation;
     let since_commit = sought.committed.elapsed().unwrap_or_default();
-    let deadline = Instant::now() + options.grace.saturating_sub(since_commit);
+    // `None` is later than any clock can say.
+    let deadline = Instant::now().checked_add(options.grace.saturating_sub(since_commit));
     loop {
         // Before looking: what is not there now had until now to appear.
-        let is_last = Instant::now() >= deadline;
+        let is_last = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         match look(shared, sought).await {
             Ok(Finding::Found(receipt)) => return Finding::Found(receipt),
             // What is absent may appear, and what is unclear may become clear.
@@ -171,9 +172,8 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
             Ok(_) => {}
             Err(failure) => return Finding::Unclear(failure),
         }
-        let wait = options
-            .interval
-            .min(deadline.saturating_duration_since(Instant::now()));
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let wait = options.interval.min(left.unwrap_or(Duration::MAX));
         shared.waiting(sought.batch.number, WaitingFor::Doubt, wait);
         tokio::time::sleep(wait).await;
     }

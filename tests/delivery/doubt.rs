@@ -106,17 +106,19 @@ async fn a_server_that_never_says_gets_it_only_so_often() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_appears_late_is_waited_for() {
-    let house = House::new(4, 2).await;
-    house
-        .sandbox
-        .push_fault(fault("batch: reset answer, hide 2 lists"));
-    let options = Options {
-        grace: Duration::from_secs(30),
-        ..with(DoubtPolicy::Resend)
-    };
-    let report = house.run(options).await.unwrap();
-    assert_eq!(report.found, 1);
-    house.assert_exactly_once();
+    for grace in [Duration::from_secs(30), Duration::MAX] {
+        let house = House::new(4, 2).await;
+        house
+            .sandbox
+            .push_fault(fault("batch: reset answer, hide 2 lists"));
+        let options = Options {
+            grace,
+            ..with(DoubtPolicy::Resend)
+        };
+        let report = house.run(options).await.unwrap();
+        assert_eq!(report.found, 1);
+        house.assert_exactly_once();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
