@@ -12,6 +12,18 @@ use crate::send::response;
 /// The API looks back a day unless it is told otherwise.
 pub(crate) const BEFORE_ALL: &str = "2020-01-01T00:00:00Z";
 
+/// How many records of a list the API gives at once, at most (API guide).
+pub(crate) const MAX_PAGE: u32 = 1_000;
+
+/// The number of records of a page that is next to what was asked for: the API refuses any other.
+pub(crate) const fn page_size(records: u32) -> u32 {
+    match records {
+        0 => 1,
+        1..=MAX_PAGE => records,
+        _ => MAX_PAGE,
+    }
+}
+
 /// A page of one of the API's lists. What has no records, not even an empty list of them, is no page: that nothing is in a
 /// list is for its server to say.
 #[derive(Deserialize)]
@@ -95,4 +107,16 @@ pub(crate) async fn ask_page<T: DeserializeOwned>(
     query.extend(token.map(|token| ("pageToken", token)));
     let query = &query;
     ask(client, Question { query, ..question }, waiting).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_one_that_the_api_gives() {
+        for (asked, given) in [(0, 1), (1, 1), (7, 7), (1_000, 1_000), (u32::MAX, 1_000)] {
+            assert_eq!(page_size(asked), given);
+        }
+    }
 }

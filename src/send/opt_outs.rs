@@ -7,13 +7,10 @@ use serde::Deserialize;
 
 use crate::envelope::Dialect;
 use crate::message::PhoneNumber;
-use crate::send::ask::{Question, ask_page};
+use crate::send::ask::{MAX_PAGE, Question, ask_page, page_size};
 use crate::send::client::{Client, WaitingFor};
 use crate::send::outcome::{Failure, FailureKind};
 use crate::send::policy::Retry;
-
-/// The most records of a page (API guide).
-const PAGE_SIZE: u32 = 1_000;
 
 /// That a recipient has opted out of the messages of a sender, or in again. All of it is as the API has it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -63,7 +60,7 @@ impl Client {
             client: self,
             from,
             retry: Retry::default(),
-            page_size: PAGE_SIZE,
+            page_size: MAX_PAGE,
             waiting: Box::new(|_, _| ()),
             next: Next::First,
         }
@@ -77,9 +74,9 @@ impl<'c> OptOuts<'c> {
         self
     }
 
-    /// How many records to ask for at once. 1000 unless told otherwise, the API's maximum.
+    /// How many records to ask for at once, from 1 to 1000. 1000 unless told otherwise, the API's maximum.
     pub fn page_size(mut self, records: u32) -> Self {
-        self.page_size = records;
+        self.page_size = page_size(records);
         self
     }
 

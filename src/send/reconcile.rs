@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::encode::Batch;
-use crate::send::ask::{Page, Question, ask_page};
+use crate::send::ask::{MAX_PAGE, Page, Question, ask_page, page_size};
 use crate::send::blocking::blocking;
 use crate::send::client::WaitingFor;
 use crate::send::delivery::Shared;
@@ -64,16 +64,16 @@ impl Reconciliation {
     }
 
     /// How long after its last bytes a batch may take to appear in the list, and how often to look. 60 s and
-    /// 10 s unless told otherwise.
+    /// 10 s unless told otherwise. A send that is told to stop does not wait for it.
     pub const fn grace(mut self, grace: Duration, interval: Duration) -> Self {
         self.grace = grace;
         self.interval = interval;
         self
     }
 
-    /// How many batches or messages to ask for at once. 1000 unless told otherwise, the API's maximum.
+    /// How many batches or messages to ask for at once, from 1 to 1000. 1000 unless told otherwise, the API's maximum.
     pub const fn page_size(mut self, records: u32) -> Self {
-        self.page_size = records;
+        self.page_size = page_size(records);
         self
     }
 
@@ -97,7 +97,7 @@ impl Default for Reconciliation {
             unclear: DoubtPolicy::Stop,
             grace: Duration::from_secs(60),
             interval: Duration::from_secs(10),
-            page_size: 1_000,
+            page_size: MAX_PAGE,
         }
     }
 }

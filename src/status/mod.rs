@@ -41,11 +41,8 @@ pub use self::records::{
     BatchPhase, BatchStatus, DeliveryStatus, MessageStatus, StatusCount, Statuses,
 };
 use crate::envelope::Dialect;
-use crate::send::ask::{BEFORE_ALL, Question, ask, ask_page};
+use crate::send::ask::{BEFORE_ALL, MAX_PAGE, Question, ask, ask_page, page_size};
 use crate::send::{Client, Failure, FailureKind, Retry, WaitingFor};
-
-/// How many records of a list the API gives at once, at most.
-const MAX_PAGE: u32 = 1_000;
 
 /// The API's lists begin 24 hours ago unless they are told otherwise, so they are told when the batch was created; and
 /// somewhat earlier, because a message is not created later than its batch in everybody's eyes.
@@ -91,7 +88,7 @@ impl<'c> Readback<'c> {
 
     /// How many messages to ask for at once, from 1 to 1000. 1000 unless told otherwise, the API's maximum.
     pub fn page_size(mut self, messages: u32) -> Self {
-        self.page_size = messages.clamp(1, MAX_PAGE);
+        self.page_size = page_size(messages);
         self
     }
 
