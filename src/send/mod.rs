@@ -254,9 +254,11 @@ impl Sender {
         self
     }
 
-    /// How often to keep a body alive with a byte of whitespace while its input pauses. 20 s unless told otherwise.
+    /// How often to keep a body alive with a byte of whitespace while its input pauses. 20 s unless told otherwise, and not
+    /// more often than each millisecond.
     pub fn keep_alive(mut self, interval: Duration) -> Self {
-        self.pauses.keep_alive = interval;
+        // With none between them there would soon be no room in a batch for anything else.
+        self.pauses.keep_alive = interval.max(Duration::from_millis(1));
         self
     }
 

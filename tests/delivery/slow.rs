@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use batchcast::encode::Limits;
 use batchcast::send::{Event, Report};
@@ -168,4 +168,25 @@ async fn linger_closes_the_batch_and_it_is_accepted_before_the_next_record_is_wr
     let report = house.run(Options::default()).await.unwrap();
     assert_eq!((report.batches, report.replayed), (3, 3));
     house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kept_alive_without_an_interval_it_is_not_filled_with_whitespace() {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let house = House::new(2, 10).await;
+    let (write, read) = pipe();
+    let numbers = house.numbers();
+    let writer = std::thread::spawn(move || {
+        for number in numbers {
+            write.send(format!("{number}\n")).unwrap();
+            std::thread::sleep(PAUSE);
+        }
+    });
+    let sender = house.plain(Options::default()).keep_alive(Duration::ZERO);
+    let began = Instant::now();
+    let report = within(sender.send_input(read, lines())).await.unwrap();
+    writer.join().unwrap();
+    house.assert_exactly_once();
+    let most = u64::try_from(began.elapsed().as_millis()).unwrap();
+    assert!(report.bytes <= bytes(2) + most, "{} bytes", report.bytes);
 }
