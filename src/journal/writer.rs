@@ -18,6 +18,9 @@ use super::{MAX_LINE_BYTES, seal};
 const MOST_TRIES: u32 = 100;
 
 /// A journal that is open for appending. While it is, no other process can open it so.
+///
+/// All that is done with it waits for the disk, and what forces something to it may wait for long: in async code that is
+/// best done where a thread may wait, such as in `tokio::task::spawn_blocking`.
 #[derive(Debug)]
 pub struct Journal {
     file: Locked,

@@ -28,7 +28,8 @@ pub enum Event<'a> {
     },
     /// More bytes were handed over to the connection.
     Progress(Progress),
-    /// A record cannot be sent. It is told ahead of the batch it would have been in.
+    /// A record cannot be sent. It is told ahead of the batch it would have been in. Of a message of a stream there are no
+    /// bytes to show.
     Invalid(&'a Invalid<'a>),
     /// A record is passed over, as the [`Screen`](crate::screen::Screen) says.
     PassedOver {

@@ -126,6 +126,18 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Ending it early
+/// [`stop_when`](Self::stop_when) ends a send in good order: what is committed is waited for, and the report says what became
+/// of which records. For a limit of time it is `.stop_when(tokio::time::sleep(limit))`.
+///
+/// A future of a send that is dropped, by a timeout or in a `select!`, is as good as a process that was killed. Nobody gets a
+/// message twice, and what was not committed nobody gets. But the report is lost with it, so without a journal nobody knows
+/// what was sent; and with one, a batch that was just committed is in doubt when the run is [gone on with](Self::resume), which
+/// by default is left to a person. The journal stays [locked](crate::journal::JournalError::Locked) until what is just being
+/// written to it is on the disk.
+///
+/// The same holds for a handler that panics: the panic is passed on to whoever awaits the send.
 #[must_use = "nothing is sent before it is told what"]
 pub struct Sender {
     client: Client,
@@ -317,8 +329,8 @@ impl Sender {
         self
     }
 
-    /// Whom to tell what happens. It is called from several threads, and what calls it waits for it. An
-    /// error stops the send, so that nothing is lost of what could not be told.
+    /// Whom to tell what happens: the one who was named last. It is called from several threads, those of the runtime among
+    /// them, and what calls it waits for it. An error stops the send, so that nothing is lost of what could not be told.
     pub fn on_event(
         mut self,
         handler: impl Fn(Event<'_>) -> io::Result<()> + Send + Sync + 'static,
@@ -327,8 +339,9 @@ impl Sender {
         self
     }
 
-    /// The same as a stream, for who would rather take what happens than be called. It does not keep the send
-    /// waiting, and cannot stop it.
+    /// The same as a stream, for who would rather take what happens than be called, beside the handler of
+    /// [`on_event`](Self::on_event) if there is one. It does not keep the send waiting, and cannot stop it. Of several
+    /// streams the last one tells what happens, and the others end.
     ///
     /// ```no_run
     /// use batchcast::send::{OwnedEvent, Sender};
@@ -371,8 +384,8 @@ impl Sender {
     /// read, or the handler of events failed, or it was told to stop.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its I/O and time enabled, and when the system has no thread to
-    /// spare.
+    /// Outside of a tokio runtime with its I/O and time enabled, when the system has no thread to spare, and when the
+    /// input or a handler panics.
     pub async fn send_input(
         self,
         input: impl Read + Send + 'static,
@@ -392,7 +405,7 @@ impl Sender {
     /// As [`send_input`](Self::send_input), and [`ErrorKind::NotAscending`](crate::ErrorKind::NotAscending).
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its I/O and time enabled.
+    /// Outside of a tokio runtime with its I/O and time enabled, and when the stream or a handler panics.
     pub async fn send_stream<'m>(
         self,
         messages: impl Stream<Item = Message<'m>>,
@@ -428,7 +441,7 @@ impl Sender {
     /// open is given up then; those before it are sent.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its I/O and time enabled.
+    /// Outside of a tokio runtime with its I/O and time enabled, and when the stream or a handler panics.
     pub async fn try_send_stream<'m, E>(
         self,
         messages: impl Stream<Item = Result<Message<'m>, E>>,

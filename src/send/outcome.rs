@@ -361,7 +361,7 @@ pub struct ApiError {
     pub details: Vec<ApiErrorDetail>,
     /// `RCRequestId`: the API's support asks for it.
     pub request_id: Option<String>,
-    /// `Retry-After` in seconds.
+    /// How long its `Retry-After` wants to be waited.
     pub retry_after: Option<Duration>,
 }
 

@@ -8,6 +8,7 @@ mod canary;
 mod cut;
 mod disk;
 mod doubt;
+mod dropped;
 mod events;
 mod mistaken;
 mod outcomes;
