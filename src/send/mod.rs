@@ -4,6 +4,55 @@
 //! it tries again, and it never sends a batch again that may have been accepted. With a [`Journal`] nothing is
 //! forgotten when it stops, however that comes about: the run is gone on with by [`Sender::resume`].
 //!
+//! # A run that can be gone on with
+//!
+//! Stopped at any moment, in any way, it is gone on with by the same program:
+//!
+//! ```no_run
+//! use std::io::ErrorKind;
+//! use std::path::Path;
+//!
+//! use batchcast::encode::Limits;
+//! use batchcast::input::{Fields, Format, Parser};
+//! use batchcast::journal::{Header, Journal, JournalError, Shape};
+//! use batchcast::send::{Client, Credentials, DEFAULT_BASE_URL, Event, Sender};
+//! use batchcast::{Envelope, PhoneNumber, Text};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let token = std::env::var("RC_ACCESS_TOKEN")?;
+//!     let client = Client::builder(DEFAULT_BASE_URL, Credentials::access_token(token)).build()?;
+//!     let envelope = Envelope::new(PhoneNumber::parse("+16505550100")?).with_text(Text::new("Hello Team")?);
+//!     let limits = Limits::default();
+//!     let shape = Shape::new(&envelope, limits);
+//!
+//!     let sender = Sender::new(client, envelope).limits(limits).on_event(|event| {
+//!         if let Event::Accepted(receipt) = event {
+//!             println!("batch {}: {} messages, id {}", receipt.batch.number, receipt.batch.messages, receipt.id);
+//!         }
+//!         Ok(())
+//!     });
+//!     let path = Path::new("numbers.txt.batchcast");
+//!     let sender = match Journal::open(path) {
+//!         Ok((journal, state)) => sender.resume(journal, state),
+//!         Err(JournalError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+//!             sender.journal(Journal::create(path, &Header::new(shape, Default::default()))?)
+//!         }
+//!         Err(error) => return Err(error.into()),
+//!     };
+//!
+//!     let list = std::fs::File::open("numbers.txt")?;
+//!     let parser = Parser::new(Format::Lines, &Fields::default());
+//!     match sender.send_input(list, parser).await {
+//!         Ok(report) => println!("{} messages, {} rejected", report.messages, report.rejected),
+//!         // Its report says what became of which records until then.
+//!         Err(stopped) if stopped.is_passing() => println!("stopped, to be begun again: {stopped}"),
+//!         Err(stopped) => return Err(stopped.into()),
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # What happened
 //!
 //! What became of an attempt to send a batch is decided by when it failed. Until its last bytes, the tail `]}`,
