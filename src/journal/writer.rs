@@ -25,6 +25,7 @@ const MOST_TRIES: u32 = 100;
 pub struct Journal {
     file: Locked,
     path: PathBuf,
+    header: Box<Header>,
     chain: u32,
     rules: Rules,
     line: Vec<u8>,
@@ -94,7 +95,7 @@ impl Journal {
         let (mut replay, header) = Replay::new(path, BufReader::new(&*file))?;
         let state = replay.sum(header)?;
         let (end, rules) = replay.into_end();
-        let mut journal = Self::new(file, path, end.chain, rules);
+        let mut journal = Self::new(file, path, state.header.clone(), end.chain, rules);
         journal.mend(end)?;
         Ok((journal, state))
     }
@@ -151,16 +152,23 @@ impl Journal {
         self.poison_on_error("force to disk", synced)
     }
 
+    /// What its run is: its first line.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// Where it is, as it was given.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    fn new(file: Locked, path: &Path, chain: u32, rules: Rules) -> Self {
+    fn new(file: Locked, path: &Path, header: Header, chain: u32, rules: Rules) -> Self {
         Self {
             file,
             path: path.to_owned(),
+            header: Box::new(header),
             chain,
             rules,
             line: Vec::new(),
@@ -170,7 +178,7 @@ impl Journal {
 
     fn begin(file: File, path: &Path, header: &Header) -> Result<Self, JournalError> {
         let file = Locked::new(file, path)?;
-        let mut journal = Self::new(file, path, 0, Rules::default());
+        let mut journal = Self::new(file, path, header.clone(), 0, Rules::default());
         journal.chain = journal.seal(&Opening::new(header))?;
         journal.write()?;
         let synced = journal.file.sync_all();
@@ -284,12 +292,24 @@ fn sync_directory(_path: &Path) -> io::Result<()> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use crate::encode::Limits;
+    use crate::journal::Shape;
+    use crate::{Envelope, PhoneNumber};
 
     /// A journal on the device that is always full, and cannot be forced to disk.
     fn on_a_full_disk() -> Journal {
         let path = Path::new("/dev/full");
         let file = OpenOptions::new().append(true).open(path).unwrap();
-        Journal::new(Locked::without_lock(file), path, 0, Rules::default())
+        let from = PhoneNumber::parse("+16505550100").unwrap();
+        let shape = Shape::new(&Envelope::new(from), Limits::default());
+        let header = Header::new(shape, Default::default());
+        Journal::new(
+            Locked::without_lock(file),
+            path,
+            header,
+            0,
+            Rules::default(),
+        )
     }
 
     fn limit() -> Entry {

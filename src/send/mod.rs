@@ -254,7 +254,8 @@ impl Sender {
         self
     }
 
-    /// Writes what is sent to a new journal, so that the run can be resumed.
+    /// Writes what is sent to a new journal, so that the run can be resumed. It has to be made for the sender's envelope and
+    /// limits.
     pub fn journal(mut self, journal: Journal) -> Self {
         self.journal = Some((journal, None));
         self

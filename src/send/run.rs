@@ -437,17 +437,23 @@ fn begin_journal(
     shape: &Shape,
     application: Map<String, Value>,
 ) -> Result<Journal, Failure> {
+    let changed = |what: &str| Err(FailureKind::Changed(what.to_owned()).into());
+    let then = &journal.header().shape;
+    if then.envelope != shape.envelope {
+        return changed(
+            "the sender or the text is not the one that the journal's run was begun with",
+        );
+    }
+    if then != shape {
+        return changed(
+            "the limits of a batch are not those that the journal's run was begun with",
+        );
+    }
     let Some(state) = state else {
         return Ok(journal);
     };
-    let then = &state.header.shape;
-    if then.envelope != shape.envelope {
-        let what = "the sender or the text is not the one that the journal's run was begun with";
-        return Err(FailureKind::Changed(what.to_owned()).into());
-    }
-    if then != shape {
-        let what = "the limits of a batch are not those that the journal's run was begun with";
-        return Err(FailureKind::Changed(what.to_owned()).into());
+    if state.header != *journal.header() {
+        return changed("the journal is of another run than what is known of it");
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
     journal.append(&Entry::Resumed {

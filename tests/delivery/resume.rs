@@ -166,6 +166,34 @@ async fn another_text_or_limit_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_was_made_for_something_else_is_refused_before_anything_leaves() {
+    let house = House::new(4, 2).await;
+    let shape = |limits| Shape::new(&envelope(), limits);
+    let create = |name: &str, shape| {
+        let header = Header::new(shape, serde_json::Map::new());
+        Journal::create(&house.dir().join(name), &header).unwrap()
+    };
+    let other_text = envelope().with_text(batchcast::Text::new("Hello").unwrap());
+    let sender = || house.plain(Options::default());
+    drop(create("one", shape(house.limits())));
+    let (_, state) = Journal::open(&house.dir().join("one")).unwrap();
+    for sender in [
+        sender().journal(create("limits", shape(Limits::default()))),
+        sender().journal(create("text", Shape::new(&other_text, house.limits()))),
+        // What is known of one run does not make another one go on.
+        sender().resume(create("run", shape(house.limits())), state),
+    ] {
+        let ended = within(sender.send_input(Cursor::new(house.input()), lines())).await;
+        let stopped = ended.unwrap_err();
+        assert!(
+            matches!(stopped.failure.kind(), FailureKind::Changed(_)),
+            "{stopped}"
+        );
+    }
+    assert_eq!(house.sandbox.stats().creates, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_journal_that_another_process_has_is_not_opened() {
     let house = House::new(2, 2).await;
     let _running = house.sender(Options::default()).await;
