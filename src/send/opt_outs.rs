@@ -27,6 +27,14 @@ pub struct OptOut {
     pub source: String,
 }
 
+impl OptOut {
+    /// Whether the recipient wants no messages of the sender: a status that is not `OptIn` is taken for that.
+    #[must_use]
+    pub fn is_opted_out(&self) -> bool {
+        self.status != "OptIn"
+    }
+}
+
 /// Without the numbers.
 impl fmt::Debug for OptOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,6 +63,23 @@ enum Next {
 
 impl Client {
     /// Who has opted out of the messages of `from`, and in again.
+    ///
+    /// ```no_run
+    /// use batchcast::PhoneNumber;
+    /// use batchcast::screen::{NumberSet, Screen};
+    /// use batchcast::send::Client;
+    ///
+    /// # async fn screen(client: &Client, from: PhoneNumber) -> Result<Screen, Box<dyn std::error::Error>> {
+    /// let mut opted_out = NumberSet::new();
+    /// let mut pages = client.opt_outs(from);
+    /// while let Some(page) = pages.next_page().await? {
+    ///     for opt_out in page.iter().filter(|opt_out| opt_out.is_opted_out()) {
+    ///         opted_out.insert(PhoneNumber::parse(&opt_out.to)?);
+    ///     }
+    /// }
+    /// Ok(Screen::new().suppress(opted_out))
+    /// # }
+    /// ```
     pub fn opt_outs(&self, from: PhoneNumber) -> OptOuts<'_> {
         OptOuts {
             client: self,
@@ -125,5 +150,19 @@ impl fmt::Debug for OptOuts<'_> {
         f.debug_struct("OptOuts")
             .field("from", &self.from)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_not_opted_in_is_not_sent_to() {
+        for (status, is_opted_out) in [("OptOut", true), ("OptIn", false), ("Paused", true)] {
+            let json = format!(r#"{{"from":"+1","to":"+2","status":"{status}"}}"#);
+            let opt_out: OptOut = serde_json::from_str(&json).unwrap();
+            assert_eq!(opt_out.is_opted_out(), is_opted_out, "{status}");
+        }
     }
 }
