@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::send::client::{Client, Waiting, WaitingFor};
-use crate::send::outcome::Failure;
+use crate::send::outcome::{Failure, FailureKind};
 use crate::send::policy::{Action, Circumstances, Policy, Retry};
 use crate::send::response;
 
@@ -44,6 +44,22 @@ impl<T> Page<T> {
     /// What is to be asked for to get the next page, if there is one.
     pub(crate) fn next(&mut self) -> Option<String> {
         self.paging.as_mut()?.next_page_token.take()
+    }
+
+    /// The same of the page that was asked for by `token`.
+    ///
+    /// # Errors
+    /// If it is said to follow on itself: it would be asked for without end, and what follows in truth is not known.
+    pub(crate) fn next_behind(&mut self, token: Option<&str>) -> Result<Option<String>, Failure> {
+        let next = self.next();
+        if next.is_some() && next.as_deref() == token {
+            return Err(FailureKind::Transport {
+                step: "reading the server's list",
+                reason: "a page is said to follow on itself".to_owned(),
+            }
+            .into());
+        }
+        Ok(next)
     }
 }
 
@@ -118,5 +134,21 @@ mod tests {
         for (asked, given) in [(0, 1), (1, 1), (7, 7), (1_000, 1_000), (u32::MAX, 1_000)] {
             assert_eq!(page_size(asked), given);
         }
+    }
+
+    #[test]
+    fn a_page_that_follows_on_itself_is_not_the_last() {
+        let next_behind = |json: &str, token| {
+            let mut page: Page<u64> = serde_json::from_str(json).unwrap();
+            page.next_behind(token)
+        };
+        let last = r#"{"records":[1],"paging":{"perPage":1}}"#;
+        assert_eq!(next_behind(last, Some("a")).unwrap(), None);
+        let another = r#"{"records":[1],"paging":{"nextPageToken":"a"}}"#;
+        for token in [None, Some("b")] {
+            let next = next_behind(another, token).unwrap();
+            assert_eq!(next.as_deref(), Some("a"));
+        }
+        assert!(next_behind(another, Some("a")).is_err());
     }
 }

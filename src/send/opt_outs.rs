@@ -9,7 +9,7 @@ use crate::envelope::Dialect;
 use crate::message::PhoneNumber;
 use crate::send::ask::{MAX_PAGE, Question, ask_page, page_size};
 use crate::send::client::{Client, WaitingFor};
-use crate::send::outcome::{Failure, FailureKind};
+use crate::send::outcome::Failure;
 use crate::send::policy::Retry;
 
 /// That a recipient has opted out of the messages of a sender, or in again. All of it is as the API has it.
@@ -128,16 +128,7 @@ impl<'c> OptOuts<'c> {
         };
         let answer = ask_page(self.client, question, self.page_size, page, &*self.waiting);
         let mut answer = answer.await?;
-        self.next = match answer.next() {
-            // It would be asked for without end.
-            Some(next) if page == Some(next.as_str()) => {
-                let reason = "a page is said to follow on itself".to_owned();
-                return Err(FailureKind::Transport {
-                    step: "asking for the opt-outs",
-                    reason,
-                }
-                .into());
-            }
+        self.next = match answer.next_behind(page)? {
             Some(next) => Next::Page(next),
             None => Next::None,
         };

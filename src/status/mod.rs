@@ -192,10 +192,9 @@ impl<'r> Messages<'r> {
         let question = readback.question(readback.dialect.messages_path(), &query);
         let (size, waiting) = (readback.page_size, &*readback.waiting);
         let mut page = ask_page(readback.client, question, size, token.as_deref(), waiting).await?;
-        self.next = match page.next() {
-            // A list that says that it goes on where it is would never end.
-            Some(next) if Some(&next) != token.as_ref() => Next::Token(next),
-            _ => Next::None,
+        self.next = match page.next_behind(token.as_deref())? {
+            Some(next) => Next::Token(next),
+            None => Next::None,
         };
         Ok(Some(page.records))
     }
