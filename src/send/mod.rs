@@ -290,7 +290,7 @@ impl Sender {
     /// A file is taken not to pause: while a read of it hangs, as one over a network may, nothing is [kept
     /// alive](Self::keep_alive), and what was encoded waits with it.
     ///
-    /// It is made use of with one batch [on its way](Self::in_flight) and a spool to put such a body into, and nowhere but on Unix:
+    /// It is made use of for an [input](Self::send_input), with one batch [on its way](Self::in_flight) and a spool to put such a body into, and nowhere but on Unix:
     /// elsewhere reading at an offset moves the cursor.
     pub fn reread_from(mut self, list: File, start: u64) -> Self {
         self.list = cfg!(unix).then(|| reread::List::new(list, start));
@@ -460,7 +460,7 @@ impl Sender {
         self,
         messages: impl Stream<Item = Message<'m>>,
     ) -> Result<Report, Stopped> {
-        let (run, feed) = Run::new(self)?;
+        let (run, feed) = Run::new(self.without_list())?;
         run.stream(feed, messages.map(Ok)).await
     }
 
@@ -499,9 +499,15 @@ impl Sender {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (run, feed) = Run::new(self)?;
+        let (run, feed) = Run::new(self.without_list())?;
         let failed = |error: E| FailureKind::Source(error.into()).into();
         run.stream(feed, messages.map_err(failed)).await
+    }
+
+    /// Messages of a stream cannot be had again.
+    fn without_list(mut self) -> Self {
+        self.list = None;
+        self
     }
 }
 

@@ -9,7 +9,7 @@ use batchcast::send::{Event, FailureKind};
 use batchcast::{ErrorKind, Message, PhoneNumber, Position};
 use futures::stream;
 
-use crate::support::{House, Options, within};
+use crate::support::{Bodies, House, Options, within};
 
 /// The messages of the list, as somebody has them who knows nothing of records.
 fn messages(house: &House) -> Vec<Message<'static>> {
@@ -132,4 +132,21 @@ async fn a_channel_that_is_never_empty_is_handed_on_in_whole_chunks() {
     let chunks = chunks.load(Ordering::Relaxed);
     // Tokio lets a task have 128 messages of a channel at a time.
     assert!(chunks <= report.bytes / (64 * 1024) + 2, "{chunks} chunks");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_sent_again_from_the_spool_though_there_is_a_file() {
+    let house = House::new(4, 2).await;
+    house
+        .sandbox
+        .set_faults("batch 1: answer 408; batch 3: answer 413".parse().unwrap());
+    let options = Options {
+        bodies: Bodies::Reread,
+        ..Options::default()
+    };
+    let sender = house.sender(options).await;
+    let ended = within(sender.send_stream(stream::iter(messages(&house)))).await;
+    house.check(&ended);
+    ended.unwrap();
+    house.assert_exactly_once();
 }
