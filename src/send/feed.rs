@@ -455,9 +455,13 @@ impl Feed {
 
     /// How long to wait for the input before [`paused`](Self::paused) is asked the next time.
     pub(super) fn patience(&self, pause: Duration) -> Duration {
+        let keep_alive = self.pauses.keep_alive;
         match self.pauses.linger {
-            Some(linger) if linger > pause => self.pauses.keep_alive.min(linger - pause),
-            _ => self.pauses.keep_alive,
+            // Of the journal's batches none is closed, and one that has nothing in it cannot be.
+            Some(linger) if self.replaying.is_none() && !self.splitter.is_empty() => {
+                keep_alive.min(linger.saturating_sub(pause))
+            }
+            _ => keep_alive,
         }
     }
 

@@ -140,6 +140,12 @@ async fn a_batch_that_was_kept_alive_is_sent_again_and_split_as_it_was() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn linger_closes_the_batch_and_it_is_accepted_before_the_next_record_is_written() {
+    for pause in [Duration::ZERO, Duration::from_millis(5)] {
+        closed_by_linger(pause).await;
+    }
+}
+
+async fn closed_by_linger(pause: Duration) {
     let house = House::new(3, 10).await;
     let (write, read) = pipe();
     let (accepted, told) = sync_channel(8);
@@ -153,7 +159,7 @@ async fn linger_closes_the_batch_and_it_is_accepted_before_the_next_record_is_wr
     let sender = house
         .sender(Options::default())
         .await
-        .linger(Duration::from_millis(5))
+        .linger(pause)
         .on_event(move |event| {
             if matches!(event, Event::Accepted(_)) {
                 accepted.send(()).unwrap();
