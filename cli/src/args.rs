@@ -164,7 +164,7 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) envelope: EnvelopeArgs,
 
-    /// The list's format; auto decides by the file's extension, then by its first bytes
+    /// The list's format; auto decides by the file's extension and by its first line
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(crate) format: FormatArg,
 
@@ -272,7 +272,7 @@ pub(crate) enum Dash {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FormatArg {
-    /// By the file's extension, then by the first bytes
+    /// By the file's extension; without one, and where a .txt is clearly no list of numbers, by the first line
     Auto,
     /// A phone number a line
     Lines,

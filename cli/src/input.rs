@@ -125,9 +125,6 @@ impl Source {
             mut ahead,
             rest: mut reader,
         } = unpacked;
-        let named = list
-            .format
-            .or_else(|| Format::of_path(&unpacked_name(list.file.as_deref()?)));
         if let Err(error) = read_ahead(&mut reader, &mut ahead) {
             // Told by whoever comes to it, as any error further on is.
             reader = Box::new(Failed(Some(error)));
@@ -135,8 +132,12 @@ impl Source {
         if let Some(other) = foreign::of(&ahead) {
             return Err(foreign::error(other));
         }
-        let format = named.unwrap_or_else(|| Format::sniff(&ahead));
-        let is_blank = ahead_is_blank(named, &ahead);
+        let format = list.format.unwrap_or_else(|| {
+            let name = list.file.as_deref().map(unpacked_name);
+            Format::detect(name.as_deref(), &ahead, list.to_field.as_deref())
+        });
+        // An empty list is a list of any format.
+        let is_blank = ahead.trim_ascii().is_empty();
         if format == Format::Lines && !is_blank {
             if list.template.is_some() {
                 return Err(Usage::error(
@@ -199,11 +200,6 @@ pub(crate) fn unpacked_name(path: &Path) -> PathBuf {
     } else {
         path.to_owned()
     }
-}
-
-/// Whether the format was guessed from nothing at all: an empty list is a list of any format.
-fn ahead_is_blank(named: Option<Format>, ahead: &[u8]) -> bool {
-    named.is_none() && ahead.trim_ascii().is_empty()
 }
 
 /// Reads until there is a line that tells the format, and no further than that needs.

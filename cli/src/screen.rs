@@ -256,7 +256,7 @@ impl Screening {
         if let OptOuts::Download = self.opt_outs {
             let (file, rows) = download(client, from, pauses).await?;
             let take = |number| _ = numbers.insert(number);
-            suppress::read_from(&file, Some(Format::Csv), from, None, take)
+            suppress::read_from(&file, |_| Format::Csv, from, None, take)
                 .context("--suppress api")?;
             terminal::note(&format!(
                 "batchcast: {} downloaded, {} now",

@@ -103,12 +103,18 @@ impl Since {
         let mut numbers = NumberSet::new();
         let mut rows = BufWriter::new(tempfile::tempfile()?);
         let mut written = Ok(());
-        suppress::read_from(opt_outs, Some(Format::Csv), from, None, |number| {
-            let is_new = !known.iter().any(|known| known.contains(number));
-            if is_new && numbers.insert(number) && written.is_ok() {
-                written = writeln!(rows, "{}", number.as_str());
-            }
-        })?;
+        suppress::read_from(
+            opt_outs,
+            |_| Format::Csv,
+            from,
+            None,
+            |number| {
+                let is_new = !known.iter().any(|known| known.contains(number));
+                if is_new && numbers.insert(number) && written.is_ok() {
+                    written = writeln!(rows, "{}", number.as_str());
+                }
+            },
+        )?;
         written?;
         let rows = rows.into_inner().map_err(io::IntoInnerError::into_error)?;
         let count = numbers.len();

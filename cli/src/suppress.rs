@@ -34,16 +34,17 @@ pub(crate) fn read(
 ) -> Result<()> {
     let list = Source::of_path(Some(path)).context("--suppress")?;
     let list = list.into_reader().context("--suppress")?;
-    let format = Format::of_path(&unpacked_name(path));
+    let name = unpacked_name(path);
     let take = |number| _ = numbers.insert(number);
+    let format = |ahead: &[u8]| Format::detect(Some(&name), ahead, None);
     read_from(list, format, from, region, take)
         .with_context(|| format!("--suppress: {}", path.display()))
 }
 
-/// Takes each number of a list that is open. Its format is found out, unless it is known.
+/// Takes each number of a list that is open, and whose format is told by its first bytes.
 pub(crate) fn read_from(
     mut list: impl Read,
-    format: Option<Format>,
+    format: impl FnOnce(&[u8]) -> Format,
     from: PhoneNumber,
     region: Option<Region>,
     mut take: impl FnMut(PhoneNumber),
@@ -53,7 +54,7 @@ pub(crate) fn read_from(
     if let Some(other) = foreign::of(&ahead) {
         return Err(foreign::error(other));
     }
-    let format = format.unwrap_or_else(|| Format::sniff(&ahead));
+    let format = format(&ahead);
     let names = match format {
         Format::Csv => names(&ahead),
         _ => Vec::new(),
@@ -173,7 +174,7 @@ mod tests {
     fn read(list: &str) -> Result<Vec<usize>> {
         let mut numbers = NumberSet::new();
         let take = |number| _ = numbers.insert(number);
-        read_from(list.as_bytes(), None, number(FROM), None, take)?;
+        read_from(list.as_bytes(), Format::sniff, number(FROM), None, take)?;
         let found =
             (0..10).filter(|index| numbers.contains(number(&format!("+1415555010{index}"))));
         let found: Vec<_> = found.collect();

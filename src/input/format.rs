@@ -3,6 +3,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::cursor::BOM;
+use super::fields::RECIPIENT_NAMES;
 use crate::message::PhoneNumber;
 
 /// The format of a list. All are UTF-8, with LF or CRLF, with or without a byte order mark.
@@ -17,9 +18,35 @@ pub enum Format {
     Csv,
 }
 
+/// What separates columns, in the lists of people who may call theirs CSV.
+const SEPARATORS: &[u8] = b",;\t|";
+
 impl Format {
     /// All formats.
     pub const ALL: &[Self] = &[Self::Lines, Self::Ndjson, Self::Csv];
+
+    /// The format of a list with this name, if it has one, and these first bytes.
+    ///
+    /// [Its extension](Self::of_path) says it, and without one [its first line](Self::sniff). But much is called `.txt`: a
+    /// list of numbers by its extension is NDJSON or CSV if its first line is an object, or names the recipient among
+    /// the columns, as [`RECIPIENT_NAMES`] has it or as `to` does.
+    ///
+    /// ```
+    /// # use batchcast::input::Format;
+    /// let detect = |first| Format::detect(Some("list.txt".as_ref()), first, None);
+    /// assert_eq!(detect(b"name,phone\nBob,+14155550100\n"), Format::Csv);
+    /// assert_eq!(detect(b"{\"to\":\"+14155550100\"}\n"), Format::Ndjson);
+    /// assert_eq!(detect(b"Bob\n+14155550100\n"), Format::Lines);
+    /// ```
+    #[must_use]
+    pub fn detect(path: Option<&Path>, first: &[u8], to: Option<&str>) -> Self {
+        let named = path.and_then(Self::of_path);
+        match (named, Self::sniff(first)) {
+            (None, sniffed) | (Some(Self::Lines), sniffed @ Self::Ndjson) => sniffed,
+            (Some(Self::Lines), Self::Csv) if names_recipient(first, to) => Self::Csv,
+            (Some(named), _) => named,
+        }
+    }
 
     /// The format that a file name's extension stands for: `txt`, `list`, `lines`; `ndjson`, `jsonl`,
     /// `json`; `csv`. Upper and lower case are the same.
@@ -55,9 +82,7 @@ impl Format {
     /// ```
     #[must_use]
     pub fn sniff(first: &[u8]) -> Self {
-        let first = first.strip_prefix(BOM).unwrap_or(first);
-        let mut lines = first.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-        match lines.find(|line| !matches!(line, [] | [b'#', ..])) {
+        match first_line(first) {
             None => Self::Lines,
             Some([b'{', ..]) => Self::Ndjson,
             Some(line @ [b'+' | b'0'..=b'9', ..]) if !line.contains(&b',') => Self::Lines,
@@ -75,6 +100,32 @@ impl Format {
             Self::Csv => "csv",
         }
     }
+}
+
+/// The first line that is neither blank nor a comment.
+fn first_line(first: &[u8]) -> Option<&[u8]> {
+    let first = first.strip_prefix(BOM).unwrap_or(first);
+    let mut lines = first.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.find(|line| !matches!(line, [] | [b'#', ..]))
+}
+
+/// Whether the first line is a header with a column for the recipient, whatever separates the columns.
+fn names_recipient(first: &[u8], to: Option<&str>) -> bool {
+    let wanted = RECIPIENT_NAMES.iter().copied().chain(to);
+    let is_wanted = |cell: &[u8]| {
+        let cell = cell.trim_ascii();
+        let name = cell
+            .strip_prefix(b"\"")
+            .and_then(|cell| cell.strip_suffix(b"\""))
+            .unwrap_or(cell);
+        let mut wanted = wanted.clone();
+        wanted.any(|wanted| name.eq_ignore_ascii_case(wanted.trim().as_bytes()))
+    };
+    first_line(first).is_some_and(|line| {
+        let mut cells = line.split(|byte| SEPARATORS.contains(byte));
+        // Beside a number it is no name.
+        cells.clone().any(is_wanted) && !cells.any(is_like_a_number)
+    })
 }
 
 /// Whether it is likely meant as a phone number, written somehow, and not a name.
@@ -117,6 +168,36 @@ mod tests {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         assert_eq!("CSV".parse::<Format>(), Err(UnknownFormat));
+    }
+
+    #[test]
+    fn an_extension_stands_unless_the_first_line_clearly_says_otherwise() {
+        for (name, first, format) in [
+            ("a.txt", "name,phone\n", Format::Csv),
+            (
+                "a.list",
+                "\u{feff}# mine\n\n\"Name\";\"Phone Number\"\r\n",
+                Format::Csv,
+            ),
+            ("a.txt", "name\tMOBILE\n", Format::Csv),
+            ("a.txt", "phone\n+14155550100\n", Format::Csv),
+            ("a.txt", "Name,Tel\n", Format::Csv),
+            ("a.txt", "# x\n{\"to\":1}\n", Format::Ndjson),
+            // These stay what they are called.
+            ("a.txt", "", Format::Lines),
+            ("a.txt", "# to, phone\n+14155550100\n", Format::Lines),
+            ("a.txt", "+14155550100\nname,phone\n", Format::Lines),
+            ("a.txt", "+14155550100,phone\n", Format::Lines),
+            ("a.txt", "(650) 555-0100\n", Format::Lines),
+            ("a.txt", "Name,Fax\n", Format::Lines),
+            ("a.txt", "Bob\n", Format::Lines),
+            ("a.csv", "{\"to\":1}\n", Format::Csv),
+            ("a.json", "name,phone\n", Format::Ndjson),
+            ("a", "name,fax\n", Format::Csv),
+        ] {
+            let found = Format::detect(Some(name.as_ref()), first.as_bytes(), Some("tel"));
+            assert_eq!(found, format, "{name} {first:?}");
+        }
     }
 
     #[test]

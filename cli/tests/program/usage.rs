@@ -198,3 +198,37 @@ fn a_list_that_cannot_be_read_is_a_failure() {
     let no_column = format!("name,value\nx,{}\n", number(1));
     encode().stdin(no_column).run().code(1).err("--to-field");
 }
+
+#[test]
+fn a_txt_that_is_clearly_something_else_is_read_as_that() {
+    let files = Files::new();
+    let csv = format!("name,phone\nBob,{}\n", number(1));
+    let ndjson = format!("{{\"phone\":\"{}\"}}\n", number(1));
+    let named_twice = format!("# of today\n{}\nphone\n", number(1));
+    for (name, list, more, code, format) in [
+        ("a.txt", &csv, "", 0, "csv"),
+        ("b.txt", &ndjson, "", 0, "ndjson"),
+        (
+            "c.txt",
+            &csv.replace("phone", "Tel"),
+            "--to-field tel",
+            0,
+            "csv",
+        ),
+        ("d.txt", &named_twice, "", 3, "lines"),
+        ("e.txt", &csv, "--format lines", 3, "lines"),
+    ] {
+        let path = files.write(name, list);
+        let run = batchcast("plan --json").flags(more).envelope().arg(&path);
+        let ran = run.private(list).run().code(code);
+        assert_eq!(ran.json()[0]["format"], format, "{name}");
+        assert_eq!(ran.json()[0]["recipients"], u64::from(name != "e.txt"));
+    }
+    let tabs = files.write("tabs.txt", csv.replace(',', "\t"));
+    let run = batchcast("plan").envelope().arg(&tabs);
+    run.private(&csv).run().code(1).err("separated by");
+    // A list of who is to get nothing is taken for what it is as well.
+    let run = batchcast("plan --json").envelope().stdin(numbers(3));
+    let ran = run.arg("--suppress").arg(files.path("a.txt")).run();
+    assert_eq!(ran.code(0).json()[0]["passedOver"]["suppressed"], 1);
+}
