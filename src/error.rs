@@ -174,9 +174,15 @@ pub enum RecordError {
         "a quoted field is not closed within {MAX_RECORD_BYTES} bytes, or before the input ends"
     )]
     UnclosedQuote,
-    /// A field of the template is empty or missing, and has no default.
-    #[error("the field {name} is empty or missing, and the text has no default for it")]
+    /// A field of the template is empty, and has no default.
+    #[error("the field {name} is empty, and the text has no default for it")]
     EmptyField {
+        /// Its name, as the template has it.
+        name: Box<str>,
+    },
+    /// The record has no such key as a field of the template, which has no default.
+    #[error("the field {name} is not there, and the text has no default for it")]
+    MissingField {
         /// Its name, as the template has it.
         name: Box<str>,
     },

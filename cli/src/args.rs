@@ -168,7 +168,7 @@ pub(crate) struct ListArgs {
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(crate) format: FormatArg,
 
-    /// The CSV column or NDJSON key of the recipient [default: to, else phone, mobile, number, …]
+    /// The CSV column, in any case, or the NDJSON key, just as it is, of the recipient [default: to, else phone, mobile, number, …]
     #[arg(long, value_name = "NAME")]
     pub(crate) to_field: Option<String>,
 
@@ -233,7 +233,7 @@ pub(crate) struct EnvelopeArgs {
     )]
     pub(crate) from: String,
 
-    /// The text of all messages that have none of their own; at most 1000 UTF-16 code units. {{name}} is filled
+    /// The text of all messages that have none of their own in the list (--text-field); at most 1000 UTF-16 code units. {{name}} is filled
     /// in with each record's column or key of that name, {{name|there}} has a default for where that is empty
     #[arg(long, value_name = "TEXT", conflicts_with = "text_file")]
     pub(crate) text: Option<String>,

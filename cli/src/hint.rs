@@ -72,6 +72,10 @@ pub(crate) const fn of_record(fault: &RecordError) -> Option<&'static str> {
         RecordError::EmptyField { .. } => {
             "--text with {{name|there}} gives a default for an empty field, {{name|}} leaves it out"
         }
+        RecordError::MissingField { .. } => {
+            "a field of --text is called as its key is, in upper and lower case, too; {{name|there}} gives a default for \
+             where it is not, {{name|}} leaves it out"
+        }
         RecordError::PhoneNumber(PhoneNumberError::NoPlus | PhoneNumberError::NotADigit { .. }) => {
             "--region US (or CA) reads numbers as people write them there, such as (650) 555-0100"
         }

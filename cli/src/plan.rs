@@ -6,6 +6,7 @@ mod faults;
 mod human;
 mod json;
 mod layout;
+mod names;
 mod quote;
 mod survey;
 mod texts;
@@ -114,7 +115,7 @@ fn check_invalid(survey: &Survey, most: Option<MaxInvalid>) -> Result<()> {
 }
 
 /// A list in a few numbers, for whoever is asked whether it is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Headline {
     /// How many messages would be sent.
     pub(crate) recipients: u64,
@@ -128,6 +129,8 @@ pub(crate) struct Headline {
     pub(crate) invalid: u64,
     /// How many records are passed over.
     pub(crate) passed_over: u64,
+    /// What is likely not meant so.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Headline {
@@ -177,6 +180,7 @@ pub(crate) fn headline(list: &List, cut: Cut) -> Result<Option<Headline>> {
         segments: survey.texts.segments(),
         invalid: survey.invalid.count(),
         passed_over: survey.passed_over.total(),
+        warnings: survey.warnings,
     }))
 }
 

@@ -371,11 +371,15 @@ async fn is_wanted(
         canary: care.canary,
     };
     let counted = tokio::task::spawn_blocking(move || plan::headline(&counted, cut));
-    let line = match counted.await?.context("cannot read the list")? {
+    let headline = counted.await?.context("cannot read the list")?;
+    let line = match &headline {
         Some(headline) => headline.line(),
         None => "a list that can be read only once, and is not counted".to_owned(),
     };
     terminal::error(&format!("To {server}: {line}"));
+    for told in headline.iter().flat_map(|headline| &headline.warnings) {
+        terminal::error(&format!("Warning: {told}"));
+    }
     if let Some(messages) = care.canary {
         let messages = HumanCount(messages.get());
         terminal::error(&format!("  {messages} of them first (--canary)"));

@@ -112,7 +112,7 @@ pub(crate) fn read_from(
 }
 
 /// The names of the columns.
-fn names(ahead: &[u8]) -> Vec<String> {
+pub(crate) fn names(ahead: &[u8]) -> Vec<String> {
     let ahead = ahead.strip_prefix(b"\xef\xbb\xbf").unwrap_or(ahead);
     // Behind what may stand before it.
     let is_header = |line: &&[u8]| !matches!(line, [] | [b'#', ..]) || line.contains(&b',');

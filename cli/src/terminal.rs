@@ -22,12 +22,13 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
 
 /// What lines begin with that are to be seen at once.
-const HEADS: [(&str, Style); 10] = [
+const HEADS: [(&str, Style); 11] = [
     ("Accepted:", GOOD),
     ("Encoded:", GOOD),
     ("Rejected:", WARNING),
     ("Invalid:", WARNING),
     ("Left in doubt:", WARNING),
+    ("Warning:", WARNING),
     ("Canary:", BOLD),
     ("In doubt:", BAD),
     ("Not sent:", BAD),

@@ -200,7 +200,7 @@ fn the_fields_of_a_csv_are_its_columns() {
         "Hi {{name}}",
         "to,name\n+14155550100,\n+14155550101,Bob\n+1,Eve\n",
         &[
-            "line 2 byte 21: the field name is empty or missing, and the text has no default for it",
+            "line 2 byte 21: the field name is empty, and the text has no default for it",
             "+14155550101 \"Hi Bob\"",
             "line 4 byte 39: the phone number has fewer than 7 digits",
         ],
@@ -272,8 +272,8 @@ fn the_fields_of_ndjson_are_its_keys() {
          {\"to\":\"+14155550100\",\"name\":\"x\"}\n\
          {\"to\":\"+1\",\"name\":\"x\"}\n",
         &[
-            "line 1 byte 0: the field name is empty or missing, and the text has no default for it",
-            "line 2 byte 50: the field name is empty or missing, and the text has no default for it",
+            "line 1 byte 0: the field name is not there, and the text has no default for it",
+            "line 2 byte 50: the field name is empty, and the text has no default for it",
             "line 3 byte 82: the field name is neither a string nor a number, true or false",
             "line 4 byte 115: not JSON: half a surrogate pair, at its byte 0",
             "line 5 byte 124: a key that counts stands in the object twice",

@@ -147,6 +147,10 @@ fn kind(fault: &RecordError) -> (&'static str, Cow<'static, str>) {
             "fieldEmpty",
             "a field of the text is empty, and has no default",
         ),
+        RecordError::MissingField { .. } => (
+            "fieldMissing",
+            "a field of the text is not there, and has no default",
+        ),
         RecordError::FieldType { .. } => ("fieldType", "a field of the text is an array or object"),
         RecordError::EntryTooLarge { .. } => (
             "entryTooLarge",

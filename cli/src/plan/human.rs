@@ -41,7 +41,11 @@ pub(crate) fn lines(
     }
     let mut lines = vec![title(survey, list), String::new()];
     lines.extend(summary(survey, list, price, rate));
+    let warnings = survey.warnings.iter();
     let sections = [
+        warnings
+            .flat_map(|told| wrapped(&format!("Warning: {told}"), ""))
+            .collect(),
         batches(&survey.batches),
         segments(&survey.texts),
         characters(&survey.texts.characters.all()),

@@ -33,6 +33,8 @@ pub(crate) struct Plan<'a> {
     passed_over: PassedOverItem,
     invalid: InvalidItem<'a>,
     texts_over_limit: u64,
+    /// For people.
+    warnings: &'a [String],
     /// As typed; numbers as strings, because JSON's are not exact.
     price: Option<String>,
     cost: Option<String>,
@@ -165,6 +167,7 @@ impl<'a> Plan<'a> {
                 kinds: invalid.kinds().into_iter().map(KindItem::of).collect(),
             },
             texts_over_limit: invalid.too_long(),
+            warnings: &survey.warnings,
             price: price.map(ToString::to_string),
             cost: price.map(|price| price.of(texts.segments())),
             rate: rate.map(ToString::to_string),

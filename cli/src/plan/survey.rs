@@ -10,6 +10,7 @@ use batchcast::{Message, PhoneNumber, Position, send};
 
 use super::duplicates::{Duplicates, Search};
 use super::faults::Faults;
+use super::names::{Names, Watched};
 use super::texts::Texts;
 use crate::config::List;
 use crate::input::Source;
@@ -32,6 +33,8 @@ pub(crate) struct Survey {
     pub(crate) passed_over: PassedOver,
     /// If they were looked for.
     pub(crate) duplicates: Option<Duplicates>,
+    /// What is likely not meant so, for people.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What is kept beside the sums.
@@ -105,7 +108,9 @@ impl Survey {
             invalid: Faults::default(),
             passed_over: PassedOver::default(),
             duplicates: None,
+            warnings: Vec::new(),
         };
+        let mut names = Names::of(list, survey.format);
         let mut run = Run {
             survey: &mut survey,
             splitter,
@@ -116,7 +121,10 @@ impl Survey {
             progress,
             aside,
         };
-        let mut blocks = Blocks::new(reader);
+        let mut blocks = Blocks::new(Watched {
+            list: reader,
+            names: &mut names,
+        });
         blocks.visit(&mut parser, &mut run, Run::show)?;
         run.survey.bytes = blocks.bytes_read();
         if let Some(closed) = run.splitter.finish() {
@@ -124,6 +132,12 @@ impl Survey {
         }
         run.survey.duplicates = run.search.map(Search::finish);
         survey.passed_over = run.screen.passed_over();
+        if survey.batches.messages + survey.invalid.count() > 0 {
+            survey.warnings = names.warnings();
+        }
+        if list.text_field.is_none() {
+            survey.warnings.extend(survey.texts.warning());
+        }
         survey.texts.finish();
         Ok(survey)
     }

@@ -4,6 +4,7 @@ use batchcast::segment::{Encoding, Segments, non_gsm};
 use batchcast::{Position, Text};
 
 use super::characters::Characters;
+use crate::progress::count;
 
 /// More segments than a text of the most code units can take: 16, in UCS-2 with a pair at each end.
 const MOST: usize = 32;
@@ -69,6 +70,15 @@ impl Texts {
         if segments.encoding == Encoding::Ucs2 {
             self.characters.add(non_gsm(text), 1, position);
         }
+    }
+
+    /// That not all get the default text, before it is counted in.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let has_others = self.default.is_some() && self.own > 0;
+        has_others.then(|| {
+            let own = count(self.own, "message has its", "messages have their");
+            format!("{own} own text in the list, which is sent instead of --text")
+        })
     }
 
     /// Counts the default text in, behind the last message.

@@ -98,7 +98,7 @@ fn a_field_that_a_record_lacks_is_that_records_fault() {
     let ran = encode(TEMPLATE).stdin(list).run().code(3);
     assert_eq!(ran.recipients(), [number(0), number(1), number(2)]);
     ran.err("record 4 (line 4, byte ")
-        .err("the field table is empty or missing")
+        .err("the field table is not there")
         .err("{{name|there}}");
 }
 

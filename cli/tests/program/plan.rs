@@ -188,6 +188,7 @@ fn json_is_a_contract() {
             ],
         },
         "textsOverLimit": 1,
+        "warnings": ["2 messages have their own text in the list, which is sent instead of --text"],
         "price": "0.0085",
         "cost": "0.034",
         "rate": "2",
@@ -393,4 +394,67 @@ fn many_batches_are_not_all_shown() {
     assert!(lines[6].trim_start().starts_with("20 "), "{section}");
     let all = run().arg("--json").run().code(0);
     assert_eq!(plan(&all)["batches"].as_array().unwrap().len(), 20);
+}
+
+#[test]
+fn a_field_that_no_record_has_is_told() {
+    let list = format!(
+        "{{\"to\":\"{}\",\"First_Name\":\"Ana\",\"town\":null}}\n",
+        number(0)
+    );
+    let run = |command: &str, text: &str| {
+        let run = only_from(batchcast(command)).arg("--text").arg(text);
+        run.stdin(&list).run()
+    };
+    let ran = run("plan", "Hi {{first_name|there}} of {{town|here}}").code(0);
+    ran.out("Warning: no record has the field first_name of the text (there is First_Name:");
+    let ran = run(
+        "plan --json",
+        "Hi {{first_name|there}} of {{age|some}} years",
+    )
+    .code(0);
+    let warnings = plan(&ran)["warnings"].as_array().unwrap().clone();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    let ran = run("plan --json", "Hi {{First_Name|there}}").code(0);
+    assert_eq!(plan(&ran)["warnings"], json!([]));
+    // It is not there, and not empty.
+    run("plan", "{{first_name}}")
+        .code(3)
+        .out("a field of the text is not there")
+        .out("upper and lower case");
+    run("plan", "{{town}}")
+        .code(3)
+        .out("a field of the text is empty");
+    let list = format!("{{\"id\":1,\"Phone\":\"{}\"}}\n", number(0));
+    let run = || batchcast("plan").envelope().stdin(&list);
+    let told = "Warning: the records have Phone, and not phone: upper and lower case count";
+    run().run().code(3).out(told);
+    let ran = run().flags("--to-field Phone").run().code(0);
+    assert!(!ran.stdout.contains("Warning"), "{}", ran.stdout);
+}
+
+#[test]
+fn texts_of_the_lists_own_are_told() {
+    let csv = format!("to,text\n{},own\n{},\n", number(0), number(1));
+    let ndjson = format!("{{\"to\":\"{}\",\"text\":\"own\"}}\n", number(0));
+    let warnings = |list: &str, arguments: &[&str]| {
+        let run = only_from(batchcast("plan --json")).stdin(list);
+        let ran = arguments.iter().fold(run, Run::arg).run();
+        let plan = plan(&ran);
+        serde_json::from_value::<Vec<String>>(plan["warnings"].clone()).unwrap()
+    };
+    for list in [&csv, &ndjson] {
+        let told = warnings(list, &["--text", "same"]).join("\n");
+        assert!(told.starts_with("1 message has its own text"), "{told}");
+        let told = warnings(list, &["--text", "{{to}}"]).join("\n");
+        assert!(told.contains("texts of its own, in text"), "{told}");
+        // Then it is no surprise.
+        for arguments in [
+            &["--text", "same", "--text-field", "text"][..],
+            &["--text", "{{text}}!", "--on-invalid", "skip"],
+        ] {
+            assert_eq!(warnings(list, arguments), [""; 0]);
+        }
+    }
+    assert_eq!(warnings(&ndjson, &[]), [""; 0]);
 }

@@ -349,3 +349,16 @@ fn colours_are_for_terminals() {
     assert!(!escape(run("--color never").env("CLICOLOR_FORCE", "1")));
     assert!(!escape(run("--json --color always")));
 }
+
+#[test]
+fn what_is_likely_not_meant_so_is_told_before_it_is_asked() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list.ndjson", format!("{{\"to\":\"{}\"}}\n", number(0)));
+    let run = api.send_without_text("").arg("--text").arg("{{Name|You}}!");
+    let mut screen = run.arg(&list).on_screen(120);
+    screen.until("Warning: no record has the field Name of the text");
+    screen.until("Send? [y/N]");
+    screen.types("n\n");
+    screen.code(130);
+}

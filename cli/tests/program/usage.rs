@@ -224,6 +224,15 @@ fn a_txt_that_is_clearly_something_else_is_read_as_that() {
         assert_eq!(ran.json()[0]["format"], format, "{name}");
         assert_eq!(ran.json()[0]["recipients"], u64::from(name != "e.txt"));
     }
+    // What only looks like it is told.
+    let path = files.write("f.txt", csv.replace("phone", "Handy"));
+    let run = || batchcast("plan").envelope().arg(&path).private(&csv);
+    run()
+        .run()
+        .code(3)
+        .out("Warning: the list is read as one of numbers");
+    let ran = run().flags("--format lines").run().code(3);
+    assert!(!ran.stdout.contains("Warning"), "{}", ran.stdout);
     let tabs = files.write("tabs.txt", csv.replace(',', "\t"));
     let run = batchcast("plan").envelope().arg(&tabs);
     run.private(&csv).run().code(1).err("separated by");

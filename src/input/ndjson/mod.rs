@@ -15,11 +15,11 @@ use fearless_simd::{Level, Simd, dispatch};
 use self::render::Renderer;
 use self::shape::{Places, Shape};
 use super::cursor::{Cursor, Line, is_blank, whole_lines};
-use super::fault::alone;
+use super::fault::{Fault, alone};
 use super::visit::{Piece, Run};
 use super::{Answer, Fields, Parse, Record, Records, Template, Visited, Visitor, sealed, visit};
 use crate::encode::json;
-use crate::error::Error;
+use crate::error::{Error, RecordError};
 use crate::message::{Message, PhoneNumber, Region, Text};
 use crate::position::Position;
 
@@ -300,7 +300,19 @@ fn take<'r>(
             let text = own.or_else(|| Some(parser.renderer.as_deref()?.text()));
             Record::Message(Message { to, text, position })
         }
-        Err(fault) => Record::Invalid(fault.into_invalid(input, position)),
+        Err(fault) => Record::Invalid(told_if_missing(fault).into_invalid(input, position)),
+    }
+}
+
+/// A field without a value is not there. No value stands where the record begins.
+#[cold]
+fn told_if_missing(fault: Fault) -> Fault {
+    match fault {
+        Fault {
+            fault: RecordError::EmptyField { name },
+            at: 0,
+        } => RecordError::MissingField { name }.into(),
+        fault => fault,
     }
 }
 

@@ -1,0 +1,300 @@
+//! The names that are looked for in a list: a second look at its records, which is over once each was there.
+//!
+//! A header that lacks a column is an error, but a key may be missing in some records of NDJSON and not in others: only at
+//! its end is it known of a list that it has none.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use batchcast::input::{Format, MAX_RECORD_BYTES, RECIPIENT_NAMES};
+use memchr::{memchr, memmem};
+use serde::de::IgnoredAny;
+
+use crate::config::List;
+use crate::suppress;
+
+/// Where the records' own texts are, unless it is said.
+const TEXT: &str = "text";
+
+/// In so many lines names are looked for that differ by their case only.
+const LOOKED_AT: usize = 1_000;
+
+/// What is looked for, and what was found of it.
+pub(crate) struct Names {
+    format: Format,
+    /// The fields of the text that were in no record yet.
+    missing: Vec<Missing>,
+    /// Where a recipient may be, until one was there, or one that differs by its case only.
+    recipient: Vec<String>,
+    /// A key in which none is looked for, and the name that it differs from by its case only.
+    unlike: Option<(String, String)>,
+    /// Whether the list has texts of its own; `None` if that does not matter, or is counted otherwise.
+    has_texts: Option<bool>,
+    /// Whether what is taken for a list of numbers begins with something else; `None` if that was said to be one.
+    begins_otherwise: Option<bool>,
+    lines: usize,
+    /// The beginning of a line.
+    begun: Vec<u8>,
+}
+
+struct Missing {
+    name: String,
+    /// A name that differs by its case only.
+    alike: Option<String>,
+}
+
+impl Names {
+    /// What is looked for in the list.
+    pub(crate) fn of(list: &List, format: Format) -> Self {
+        let mut fields: Vec<_> = match &list.template {
+            Some(wanted) => wanted.template.fields().collect(),
+            None => Vec::new(),
+        };
+        fields.sort_unstable();
+        fields.dedup();
+        // What is one of the fields is no text of a record's own, and one that was asked for surprises nobody.
+        let is_text = |field: &&str| field.eq_ignore_ascii_case(TEXT);
+        let has_own = list.text_field.is_none() && !fields.iter().any(is_text);
+        let is_ndjson = format == Format::Ndjson;
+        let to = match &list.to_field {
+            Some(name) => vec![name.clone()],
+            None => RECIPIENT_NAMES.iter().map(ToString::to_string).collect(),
+        };
+        let missing = fields
+            .into_iter()
+            .filter(|_| is_ndjson)
+            .map(|name| Missing {
+                name: name.to_owned(),
+                alike: None,
+            });
+        Self {
+            format,
+            missing: missing.collect(),
+            recipient: if is_ndjson { to } else { Vec::new() },
+            unlike: None,
+            has_texts: (list.template.is_some() && has_own).then_some(false),
+            begins_otherwise: list.format.is_none().then_some(false),
+            lines: 0,
+            begun: Vec::new(),
+        }
+    }
+
+    /// What is to be said of it, behind the last record.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let missing = self.missing.iter().map(|Missing { name, alike }| {
+            let help = match alike {
+                Some(alike) => format!(" (there is {alike}: upper and lower case count)"),
+                None => String::new(),
+            };
+            format!("no record has the field {name} of the text{help}")
+        });
+        let texts = (self.has_texts == Some(true)).then(|| {
+            format!(
+                "the list has texts of its own, in {TEXT}: where that is not empty it is sent instead of --text"
+            )
+        });
+        let unlike = self.unlike.iter().map(|(key, name)| {
+            format!("the records have {key}, and not {name}: upper and lower case count (--to-field {key})")
+        });
+        let otherwise = (self.begins_otherwise == Some(true)).then(|| {
+            "the list is read as one of numbers, and its first line is none: --format csv reads a table with names of \
+             columns"
+                .to_owned()
+        });
+        let found = otherwise.into_iter().chain(unlike).chain(missing);
+        found.chain(texts).collect()
+    }
+
+    fn is_done(&self) -> bool {
+        match self.format {
+            Format::Ndjson => {
+                let has_names = self.missing.is_empty() && self.recipient.is_empty();
+                has_names && self.has_texts != Some(false)
+            }
+            Format::Csv => self.lines > 0 || self.has_texts.is_none(),
+            _ => self.lines > 0 || self.begins_otherwise.is_none(),
+        }
+    }
+
+    /// Looks at the next bytes of the list; there are none at its end.
+    fn see(&mut self, mut bytes: &[u8]) {
+        if bytes.is_empty() {
+            let last = std::mem::take(&mut self.begun);
+            self.line(&last);
+        }
+        while let (false, Some(len)) = (self.is_done(), memchr(b'\n', bytes)) {
+            let (line, rest) = bytes.split_at(len);
+            bytes = &rest[1..];
+            if self.begun.is_empty() {
+                self.line(line);
+            } else {
+                let mut begun = std::mem::take(&mut self.begun);
+                begun.extend_from_slice(line);
+                self.line(&begun);
+            }
+        }
+        // Of what is too long for a record a part is kept that is none.
+        let room = (MAX_RECORD_BYTES + 1).saturating_sub(self.begun.len());
+        self.begun
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        match self.format {
+            Format::Csv => self.header(line),
+            Format::Ndjson => self.object(line),
+            _ => self.number(line),
+        }
+    }
+
+    fn number(&mut self, line: &[u8]) {
+        if !matches!(line.trim_ascii(), [] | [b'#', ..]) {
+            self.lines += 1;
+            let is_other = Format::sniff(line) != Format::Lines;
+            self.begins_otherwise = self.begins_otherwise.map(|_| is_other);
+        }
+    }
+
+    fn header(&mut self, line: &[u8]) {
+        let names = suppress::names(line);
+        if names.iter().any(|name| !name.is_empty()) {
+            self.lines += 1;
+            let has_texts = names.iter().any(|name| name.eq_ignore_ascii_case(TEXT));
+            self.has_texts = self.has_texts.map(|_| has_texts);
+        }
+    }
+
+    fn object(&mut self, line: &[u8]) {
+        self.lines += 1;
+        let Self {
+            missing,
+            recipient,
+            has_texts,
+            ..
+        } = self;
+        if self.lines > LOOKED_AT {
+            recipient.clear();
+        }
+        // A key with an escape may be any.
+        let is_here = |name: &str| memmem::find(line, name.as_bytes()).is_some();
+        let may_have_one = self.lines <= LOOKED_AT
+            || memchr(b'\\', line).is_some()
+            || missing.iter().any(|missing| is_here(&missing.name))
+            || (*has_texts == Some(false) && is_here(TEXT));
+        if !may_have_one {
+            return;
+        }
+        // What is no object is told by whoever reads the list.
+        let Ok(keys) = serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(line) else {
+            return;
+        };
+        missing.retain_mut(|Missing { name, alike }| {
+            let is_alike = |key: &&String| key.eq_ignore_ascii_case(name);
+            *alike = alike.take().or_else(|| keys.keys().find(is_alike).cloned());
+            !keys.contains_key(name.as_str())
+        });
+        *has_texts = has_texts.map(|has_one| has_one || keys.contains_key(TEXT));
+        if recipient.iter().any(|name| keys.contains_key(name)) {
+            recipient.clear();
+        }
+        let like = |name: &String| {
+            let key = keys.keys().find(|key| key.eq_ignore_ascii_case(name))?;
+            Some((key.clone(), name.clone()))
+        };
+        if let Some(unlike) = recipient.iter().find_map(like) {
+            self.unlike = Some(unlike);
+            recipient.clear();
+        }
+    }
+}
+
+/// A list that is looked at while it is read.
+pub(crate) struct Watched<'n, R> {
+    pub(crate) list: R,
+    pub(crate) names: &'n mut Names,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.list.read(into)?;
+        if !self.names.is_done() {
+            self.names.see(&into[..read]);
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(format: Format, fields: &[&str], list: &str, piece: usize) -> Vec<String> {
+        let missing = fields.iter().map(|&name| Missing {
+            name: name.to_owned(),
+            alike: None,
+        });
+        let mut names = Names {
+            format,
+            missing: missing.collect(),
+            recipient: Vec::new(),
+            unlike: None,
+            has_texts: Some(false),
+            begins_otherwise: None,
+            lines: 0,
+            begun: Vec::new(),
+        };
+        let mut pieces = list.as_bytes().chunks(piece).chain([&b""[..]]);
+        pieces.by_ref().for_each(|bytes| {
+            if !names.is_done() {
+                names.see(bytes);
+            }
+        });
+        names.warnings()
+    }
+
+    #[test]
+    fn a_name_counts_wherever_it_stands_as_a_key() {
+        let many = "{\"to\":\"x\"}\n".repeat(LOOKED_AT);
+        for (list, told) in [
+            ("\u{feff}{\"to\":\"x\",\"n\u{e9}\":null}", ""),
+            ("no object\n{\"n\\u00e9\" : 1}\n", ""),
+            (&format!("{many}{{\"n\u{e9}\":1}}"), ""),
+            (
+                "{\"x\":\"n\u{e9}\",\"y\":{\"n\u{e9}\":1}}\n",
+                "the field n\u{e9} of the text",
+            ),
+            ("", "the field n\u{e9} of the text"),
+        ] {
+            for piece in [1, 7, 100_000] {
+                let found = seen(Format::Ndjson, &["n\u{e9}"], list, piece).join("\n");
+                assert_eq!(found.is_empty(), told.is_empty(), "{found}");
+                assert!(found.contains(told), "{found}");
+            }
+        }
+        let found = seen(
+            Format::Ndjson,
+            &["a", "b"],
+            "{\"A\":1}\n{\"a\":1,\"B\":2,\"text\":1}\n",
+            5,
+        );
+        let [field, texts] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert!(
+            field.contains("field b ") && field.contains("there is B:"),
+            "{field}"
+        );
+        assert!(texts.contains("instead of --text"), "{texts}");
+    }
+
+    #[test]
+    fn a_header_says_whether_there_are_texts() {
+        for (list, has_texts) in [
+            ("# mine\n\nto,\"Text\"\ntext,\n", true),
+            ("to,name\nx,text\ntext,text\n", false),
+        ] {
+            assert_eq!(!seen(Format::Csv, &[], list, 4).is_empty(), has_texts);
+        }
+    }
+}
