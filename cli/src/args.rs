@@ -20,8 +20,11 @@ pub(crate) use self::generate::{CompletionsArgs, ManArgs};
 pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::screen::{OptOutFormat, OptOutsArgs, ScreenAgainArgs, ScreenArgs};
 pub(crate) use self::send::{Delivery, InDoubtArg, ResumeArgs, SendArgs, SpoolArg};
+use crate::profile::Profile;
 pub(crate) use crate::quantity::size;
 use crate::sandbox::SandboxArgs;
+use crate::screen::API;
+use crate::terminal;
 
 #[derive(Parser)]
 #[command(
@@ -58,16 +61,39 @@ impl Args {
         list.fields_are_typed = is_typed("to_field") || is_typed("text_field");
     }
 
-    /// Adds lists of who is to get nothing, where there can be new ones.
-    pub(crate) fn suppress(&mut self, lists: impl Iterator<Item = PathBuf>) {
-        let (there, has_network) = match &mut self.command {
-            Command::Send(args) => (&mut args.list.screen.suppress, true),
-            Command::Plan(args) => (&mut args.list.screen.suppress, false),
-            Command::Encode(args) => (&mut args.list.screen.suppress, false),
-            _ => return,
-        };
-        // Without a network the API is not asked: its list may be among those that were typed.
-        there.extend(lists.filter(|list| has_network || list.as_os_str() != crate::screen::API));
+    /// Adds what a profile says and no default of a flag can.
+    pub(crate) fn complete(&mut self, profile: &Profile) {
+        let is_api = |list: &PathBuf| list.as_os_str() == API;
+        match &mut self.command {
+            Command::Send(args) => {
+                args.list.screen.suppress.extend(profile.suppress());
+                // It is for the sends that have a canary.
+                if args.canary.is_none() && profile.has("max_failed") {
+                    args.delivery.care.max_failed = None;
+                }
+            }
+            Command::Plan(args) => {
+                let there = &mut args.list.screen.suppress;
+                // The API's list may be among those that were typed.
+                let may_be_there = !there.is_empty();
+                there.extend(
+                    profile
+                        .suppress()
+                        .filter(|list| !(may_be_there && is_api(list))),
+                );
+            }
+            Command::Encode(args) => {
+                let there = &mut args.list.screen.suppress;
+                if there.is_empty() && profile.suppress().any(|list| is_api(&list)) {
+                    terminal::error(
+                        "batchcast: the profile's --suppress api is not for 'encode', which uses no network: who has \
+                         opted out at the API is in the batches",
+                    );
+                }
+                there.extend(profile.suppress().filter(|list| !is_api(list)));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -90,6 +116,7 @@ What does not change can stand in a profile, $XDG_CONFIG_HOME/batchcast/config.t
   from = '+16505550100'
   to_field = 'Mobile'
   max_bytes = '40MB'
+A setting is called as its flag is, and means what would be typed: a relative path counts from where the command is run.
 The command line goes before the environment, that before a profile; but lists of --suppress add up.
 What it says of fields (to_field, text_field) is for lists that have some.
 Credentials do not belong there.
@@ -245,6 +272,7 @@ pub(crate) struct EnvelopeArgs {
 
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("to").required(true))]
+#[command(mut_arg("suppress", screen::in_files))]
 pub(crate) struct EncodeArgs {
     #[command(flatten)]
     pub(crate) list: ListArgs,

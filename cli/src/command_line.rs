@@ -26,7 +26,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
     // Before anything is written, also by the parser.
     color.choice().write_global();
     // A file that is broken does not keep anybody from reading the help.
-    let profile = match needs_none || asks_for_help(typed) {
+    let mut profile = match needs_none || asks_for_help(typed) {
         true => None,
         false => Profile::load(profile.as_deref())?,
     };
@@ -37,34 +37,52 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
     let parsed = command.try_get_matches_from_mut(typed);
     let parsed = parsed.and_then(|matches| {
         let mut args = Args::from_arg_matches(&matches)?;
-        // Then they are there instead of those of a profile.
-        if let Some(profile) = &profile
-            && is_typed(&matches, "suppress")
-        {
-            args.suppress(profile.suppress());
+        if let Some(profile) = &mut profile {
+            profile.retain(|key| is_default(&matches, key));
+            args.complete(profile);
         }
         args.note_typed(|id| is_typed(&matches, id));
         Ok(args)
     });
+    if let (Some(profile), Ok(_)) = (profile.take_if(|_| parsed.is_ok()), &parsed) {
+        profile.remember();
+    }
     Ok(parsed.unwrap_or_else(|error| {
         let _ = error.print();
-        if let (Some(profile), Some(ContextValue::String(value))) =
-            (&profile, error.get(ContextKind::InvalidValue))
-            && profile.says(value)
+        // One that was typed is in the command line for all to see.
+        if let (Some(profile), Some(ContextValue::String(flag))) =
+            (&profile, error.get(ContextKind::InvalidArg))
+            && !typed.iter().any(|word| is_flag(word, flag))
         {
-            terminal::error(&format!("hint: it comes from {}", profile.origin));
+            for origin in profile.origins(flag) {
+                terminal::error(&format!("hint: {origin}"));
+            }
         }
         std::process::exit(error.exit_code())
     }))
 }
 
 /// Whether a flag was typed, and not said by the environment or a profile.
-fn is_typed(matches: &ArgMatches, id: &str) -> bool {
-    let source = matches.subcommand().map(|(_, sub)| {
-        sub.try_contains_id(id).ok()?;
-        sub.value_source(id)
-    });
-    source.flatten() == Some(ValueSource::CommandLine)
+fn is_typed(matches: &ArgMatches, key: &str) -> bool {
+    source(matches, key) == Some(ValueSource::CommandLine)
+}
+
+/// Whether nobody has typed this flag, and the environment does not say it.
+fn is_default(matches: &ArgMatches, key: &str) -> bool {
+    source(matches, key) == Some(ValueSource::DefaultValue)
+}
+
+/// Where the value of a flag comes from, if it has one.
+fn source(matches: &ArgMatches, key: &str) -> Option<ValueSource> {
+    let (_, sub) = matches.subcommand()?;
+    sub.try_contains_id(key).ok()?;
+    sub.value_source(key)
+}
+
+/// Whether a word is a flag, be it with its value; `named` as the parser names it, `--max-bytes <SIZE>`.
+fn is_flag(word: &OsString, named: &str) -> bool {
+    let name = |word: &str| word.split(['=', ' ']).next().unwrap_or_default().to_owned();
+    word.to_str().is_some_and(|word| name(word) == name(named))
 }
 
 /// What has to be known before the rest can be read.

@@ -10,6 +10,7 @@ use crate::args::EncodeArgs;
 use crate::bodies::{Bodies, Interrupts, Put};
 use crate::config::List;
 use crate::exit::Exit;
+use crate::fail::Usage;
 use crate::input::Source;
 use crate::progress::{batches, bytes, recipients};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile};
@@ -22,6 +23,12 @@ use crate::{signals, terminal};
 /// If the list cannot be read, or the bodies cannot be written.
 pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
     let list = List::resolve(args.list)?;
+    if list.screen.asks_api() {
+        return Err(Usage::error(
+            "--suppress api: this command uses no network: write the opt-outs to a file first, by \
+             'batchcast opt-outs --from NUMBER --out FILE', and name that",
+        ));
+    }
     let source = Source::open(&list)?;
     let invalid = RecordsFile::create(
         "--invalid",

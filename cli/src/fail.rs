@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::exit::Exit;
-use crate::{hint, terminal};
+use crate::{hint, profile, terminal};
 
 /// Something that cannot be asked for: wrong flags or variables, and nothing was sent.
 #[derive(Debug)]
@@ -31,15 +31,28 @@ impl std::error::Error for Usage {}
 
 /// Shows an error that ended the run, with a hint if there is one, and says how to exit.
 pub(crate) fn show(error: &anyhow::Error) -> Exit {
-    terminal::error(&format!("batchcast: error: {}", told(error)));
-    if let Some(hint) = error.chain().find_map(hint::of) {
-        terminal::error(&format!("hint: {hint}"));
-    }
+    let hint = error.chain().find_map(hint::of);
+    explain(
+        &format!("batchcast: error: {}", told(error)),
+        hint,
+        terminal::error,
+    );
     // Also if it is a context of something else.
     if error.is::<Usage>() {
         Exit::Usage
     } else {
         Exit::Failure
+    }
+}
+
+/// Tells what went wrong, what to do about it, and which of the flags in question a profile has set.
+pub(crate) fn explain(told: &str, hint: Option<&str>, tell: impl Fn(&str)) {
+    tell(told);
+    let hint = hint.map(|hint| format!("hint: {hint}"));
+    hint.iter().for_each(|hint| tell(hint));
+    let named = format!("{told} {}", hint.unwrap_or_default());
+    for origin in profile::origins(&named) {
+        tell(&format!("hint: {origin}"));
     }
 }
 

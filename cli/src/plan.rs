@@ -82,7 +82,14 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
     for file in [&mut file, &mut passed_over].into_iter().flatten() {
         file.flush()?;
     }
-    let survey = survey?;
+    let mut survey = survey?;
+    if list.screen.asks_api() {
+        survey.warnings.push(
+            "who has opted out at the API is counted as all others are: a plan uses no network (--suppress FILE takes what \
+             'batchcast opt-outs --out FILE' has written)"
+                .to_owned(),
+        );
+    }
 
     let (price, rate) = (args.price.as_ref(), args.rate.as_ref());
     let written = if args.json {

@@ -11,6 +11,7 @@ use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
 use clap::Command;
@@ -30,12 +31,32 @@ const SUPPRESS: &str = "suppress";
 /// What a run that is gone on with remembers from its begin: a profile, which may have changed since, does not overrule that.
 const REMEMBERED: &[&str] = &["on_invalid", "max_invalid", SUPPRESS];
 
+/// What words in the names of settings are those of credentials.
+const SECRETS: &[&str] = &[
+    "token",
+    "jwt",
+    "secret",
+    "password",
+    "client_id",
+    "credential",
+];
+
+/// The profile that stands for flags of this run, once they are read.
+static APPLIED: OnceLock<Profile> = OnceLock::new();
+
 /// A profile that is applied.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    settings: Vec<(&'static str, Vec<String>)>,
+    settings: Vec<Setting>,
+}
+
+/// A flag's value, or several.
+#[derive(Debug)]
+struct Setting {
+    key: &'static str,
+    values: Vec<String>,
     /// Where it comes from, for people.
-    pub(crate) origin: String,
+    origin: String,
 }
 
 #[derive(Deserialize)]
@@ -52,21 +73,11 @@ macro_rules! settings {
         #[serde(deny_unknown_fields)]
         struct Settings {
             $($key: Option<Word>,)+
-            // Not flags: they are here to be refused by name.
-            #[serde(alias = "token")]
-            access_token: Option<Refused>,
-            #[serde(alias = "app_client_id", alias = "rc_app_client_id")]
-            client_id: Option<Refused>,
-            #[serde(alias = "app_client_secret", alias = "rc_app_client_secret", alias = "secret", alias = "password")]
-            client_secret: Option<Refused>,
-            #[serde(alias = "user_jwt", alias = "rc_user_jwt")]
-            jwt: Option<Refused>,
         }
 
         impl Settings {
             /// As the ids of flags, and their values.
             fn into_flags(self) -> impl Iterator<Item = (&'static str, Vec<String>)> {
-                let _refused = (self.access_token, self.client_id, self.client_secret, self.jwt);
                 [$((stringify!($key), self.$key)),+]
                     .into_iter()
                     .filter_map(|(key, word)| Some((key, word?.0)))
@@ -137,18 +148,6 @@ impl<'de> Visitor<'de> for WordVisitor {
     }
 }
 
-/// What does not belong into a file.
-struct Refused;
-
-impl<'de> Deserialize<'de> for Refused {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(D::Error::custom(
-            "credentials do not belong in this file, which is copied and shared: set RC_ACCESS_TOKEN, or \
-             RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT, in the environment",
-        ))
-    }
-}
-
 impl Profile {
     /// The profile of this name, on top of the default one; or that alone. `None` if there is none.
     ///
@@ -207,33 +206,71 @@ impl Profile {
                 Some(named)
             }
         };
-        let origin = match name {
-            Some(name) => format!("[profile.{name}] of {}", path.display()),
-            None => format!("[default] of {}", path.display()),
-        };
-        let mut settings: Vec<_> = default.into_iter().flat_map(Settings::into_flags).collect();
-        for (key, value) in named.into_iter().flat_map(Settings::into_flags) {
-            settings.retain(|(before, _)| *before != key);
-            settings.push((key, value));
-        }
-        for (key, values) in &settings {
-            if values.len() != 1 && *key != SUPPRESS {
-                return Err(Usage::error(format!("{key} takes one value, in {origin}")));
+        let mut settings: Vec<Setting> = Vec::new();
+        let of_name = name.map(|name| format!("[profile.{name}]"));
+        for (section, said) in [
+            ("[default]", default),
+            (of_name.as_deref().unwrap_or_default(), named),
+        ] {
+            for (key, values) in said.into_iter().flat_map(Settings::into_flags) {
+                let origin = format!("{section} of {}", path.display());
+                if values.len() != 1 && key != SUPPRESS {
+                    return Err(Usage::error(format!("{key} takes one value, in {origin}")));
+                }
+                settings.retain(|before| before.key != key);
+                settings.push(Setting {
+                    key,
+                    values,
+                    origin,
+                });
             }
         }
-        Ok((!settings.is_empty()).then_some(Self { settings, origin }))
-    }
-
-    /// Whether a flag has this value from the profile.
-    pub(crate) fn says(&self, value: &str) -> bool {
-        let mut said = self.settings.iter().flat_map(|(_, values)| values);
-        said.any(|said| said == value)
+        Ok((!settings.is_empty()).then_some(Self { settings }))
     }
 
     /// The lists of who is to get nothing: they are added to those that are typed, not replaced by them.
     pub(crate) fn suppress(&self) -> impl Iterator<Item = PathBuf> {
-        let lists = self.settings.iter().filter(|(key, _)| *key == SUPPRESS);
-        lists.flat_map(|(_, lists)| lists).map(PathBuf::from)
+        let lists = self
+            .settings
+            .iter()
+            .filter(|setting| setting.key == SUPPRESS);
+        lists.flat_map(|setting| &setting.values).map(PathBuf::from)
+    }
+
+    /// Whether it stands for a flag.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.key == key)
+    }
+
+    /// Forgets what it does not stand for.
+    pub(crate) fn retain(&mut self, mut stands_for: impl FnMut(&str) -> bool) {
+        self.settings
+            .retain(|setting| setting.key == SUPPRESS || stands_for(setting.key));
+    }
+
+    /// Remembers what it stands for, for those who [tell](origins) of it.
+    pub(crate) fn remember(self) {
+        let _ = APPLIED.set(self);
+    }
+
+    /// Of each flag that is named, where its value comes from, if it is from here.
+    pub(crate) fn origins(&self, told: &str) -> impl Iterator<Item = String> {
+        self.settings.iter().filter_map(move |setting| {
+            let Setting {
+                key,
+                values,
+                origin,
+            } = setting;
+            let flag = format!("--{}", key.replace('_', "-"));
+            let is_end = |(at, _): (usize, &str)| {
+                let next = told[at + flag.len()..].chars().next();
+                !next.is_some_and(|next| next == '-' || next.is_alphanumeric())
+            };
+            // Of lists, which add up, another one may be meant.
+            let is_meant = *key != SUPPRESS || values.iter().any(|list| told.contains(list));
+            (is_meant && told.match_indices(&flag).any(is_end))
+                .then(|| format!("{flag} comes from {origin}"))
+        })
     }
 
     /// The commands, with what the profile says as the flags' defaults.
@@ -246,7 +283,8 @@ impl Profile {
             // About a run that was begun before.
             let goes_on = matches!(name.as_str(), "resume" | "report");
             command = command.mut_subcommand(name, |mut sub| {
-                for (key, values) in &self.settings {
+                let added = |setting: &&Setting| setting.key != SUPPRESS;
+                for Setting { key, values, .. } in self.settings.iter().filter(added) {
                     let has_it = sub.get_arguments().any(|arg| arg.get_id() == key);
                     let is_remembered = goes_on && REMEMBERED.contains(key);
                     if has_it && !is_remembered && !is_in_environment(key) {
@@ -266,6 +304,12 @@ impl Profile {
     }
 }
 
+/// Of each flag that is named, where its value comes from, if it is from a profile.
+pub(crate) fn origins(told: &str) -> Vec<String> {
+    let applied = APPLIED.get().into_iter();
+    applied.flat_map(|profile| profile.origins(told)).collect()
+}
+
 /// Whether the environment says what the flag would, where that is not for the parser to know.
 fn is_in_environment(key: &str) -> bool {
     key == "base_url" && env::var_os("RC_SERVER_URL").is_some_and(|url| !url.is_empty())
@@ -274,9 +318,15 @@ fn is_in_environment(key: &str) -> bool {
 /// What is wrong, and where. Never the line itself: a secret may stand there.
 fn told(error: &toml::de::Error, text: &str, path: &Path) -> String {
     let message = error.message();
-    let message = match message.split_once(", expected one of") {
-        // That list has also what is refused.
-        Some((unknown, _)) if message.contains("from") => format!("{unknown}; there are {KEYS}"),
+    let message = match message.split_once(", expected ") {
+        Some((unknown, _)) if is_secret(unknown) => {
+            "credentials do not belong in this file, which is copied and shared: set RC_ACCESS_TOKEN, or \
+             RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT, in the environment"
+                .to_owned()
+        }
+        Some((unknown, expected)) if expected.contains("`from`") => {
+            format!("{unknown}; there are {KEYS}")
+        }
         _ => message.to_owned(),
     };
     let line = error.span().map(|span| {
@@ -287,6 +337,12 @@ fn told(error: &toml::de::Error, text: &str, path: &Path) -> String {
         Some(line) => format!("line {line} of {}: {message}", path.display()),
         None => format!("{}: {message}", path.display()),
     }
+}
+
+/// Whether what is named is a credential.
+fn is_secret(named: &str) -> bool {
+    let named = named.to_ascii_lowercase();
+    SECRETS.iter().any(|secret| named.contains(secret))
 }
 
 /// Where programs look for how they are to be (XDG base directories).
@@ -309,7 +365,7 @@ mod tests {
     fn settings(text: &str, name: Option<&str>) -> Result<Vec<(&'static str, String)>> {
         let profile = Profile::of(text, name, Path::new("config.toml"))?;
         let settings = profile.map_or_else(Vec::new, |profile| profile.settings);
-        let joined = |(key, values): (_, Vec<String>)| (key, values.join("|"));
+        let joined = |setting: Setting| (setting.key, setting.values.join("|"));
         Ok(settings.into_iter().map(joined).collect())
     }
 
@@ -362,6 +418,9 @@ mod tests {
             ),
             ("[profile.x]\njwt = \"secret\"", 2, "RC_USER_JWT"),
             ("[profile.x]\ntoken = \"secret\"", 2, "credentials"),
+            ("[default]\nrc_access_token = \"secret\"", 2, "credentials"),
+            ("[default]\nRC_USER_JWT = \"secret\"", 2, "credentials"),
+            ("RC_ACCESS_TOKEN = \"secret\"", 1, "credentials"),
             (
                 "[profiles.x]\nfrom = \"secret\"",
                 1,
@@ -380,6 +439,28 @@ mod tests {
                 !told.contains("\"secret") && !told.contains("secret\n"),
                 "{told}"
             );
+        }
+    }
+
+    #[test]
+    fn a_flag_that_is_named_has_its_origin() {
+        let text = "[default]\nrate = 3\nfrom = \"x\"\nsuppress = [\"left.txt\", \"api\"]\n[profile.shop]\nrate = 4";
+        let profile = Profile::of(text, Some("shop"), Path::new("config.toml"));
+        let profile = profile.unwrap().unwrap();
+        let of_shop = "--rate comes from [profile.shop] of config.toml";
+        for (told, origin) in [
+            ("--rate: no", of_shop),
+            ("see --rate, or", of_shop),
+            ("--rate-limit, --fromage", ""),
+            ("--from", "--from comes from [default] of config.toml"),
+            ("--suppress: typed.txt", ""),
+            (
+                "--suppress: left.txt",
+                "--suppress comes from [default] of config.toml",
+            ),
+        ] {
+            let origins: Vec<_> = profile.origins(told).collect();
+            assert_eq!(origins.join("\n"), origin, "{told}");
         }
     }
 

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::hooks::Pauses;
 use crate::progress::time;
 use crate::recipe::Recipe;
-use crate::{hint, resume, send, terminal};
+use crate::{fail, hint, resume, send, terminal};
 
 /// Waits that are over sooner are not worth a line.
 const SHORT: Duration = Duration::from_secs(1);
@@ -109,10 +109,12 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
 
 /// Tells why the server could not be asked.
 pub(crate) fn failed(failure: &Failure) -> Exit {
-    terminal::note(&format!("batchcast: stopped: {failure}"));
-    if let Some(hint) = hint::of_failure(failure.kind()) {
-        terminal::note(&format!("hint: {hint}"));
-    }
+    let hint = hint::of_failure(failure.kind());
+    fail::explain(
+        &format!("batchcast: stopped: {failure}"),
+        hint,
+        terminal::note,
+    );
     if failure.is_passing() {
         Exit::Stopped
     } else {

@@ -207,14 +207,13 @@ impl Screening {
         Ok(numbers)
     }
 
-    /// The screen, if there is no network.
+    /// Whether the API is to be asked for who has opted out.
+    pub(crate) const fn asks_api(&self) -> bool {
+        matches!(self.opt_outs, OptOuts::Download)
+    }
+
+    /// The screen, as far as there is one without a network.
     pub(crate) fn offline(&self, from: PhoneNumber, region: Option<Region>) -> Result<Screen> {
-        if matches!(self.opt_outs, OptOuts::Download) {
-            return Err(Usage::error(
-                "--suppress api: this command uses no network: write the opt-outs to a file first, by \
-                 'batchcast opt-outs --from NUMBER --out FILE', and name that",
-            ));
-        }
         Ok(self.screen(self.read(from, region)?))
     }
 

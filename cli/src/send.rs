@@ -500,10 +500,12 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
     let flushed = notes.flush();
     let exit = Exit::of_send(result, kept.is_some());
     if let Err(stopped) = result {
-        terminal::error(&format!("batchcast: stopped: {stopped}"));
-        if let Some(hint) = hint::of_failure(stopped.failure.kind()) {
-            terminal::error(&format!("hint: {hint}"));
-        }
+        let hint = hint::of_failure(stopped.failure.kind());
+        fail::explain(
+            &format!("batchcast: stopped: {stopped}"),
+            hint,
+            terminal::error,
+        );
     }
     let lines = report::human(result, &notes, kept.as_ref());
     let written = if json {

@@ -26,6 +26,7 @@ Examples:
 Exit codes: 0 all of the list can be sent, 1 failure, 2 wrong usage, 3 some records invalid.";
 
 #[derive(clap::Args)]
+#[command(mut_arg("suppress", super::screen::in_files_that_count))]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) list: ListArgs,

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use batchcast::screen::MaxInvalid;
-use clap::ValueEnum;
+use clap::{Arg, ValueEnum};
 
 use super::ServerArgs;
 
@@ -12,7 +12,7 @@ use super::ServerArgs;
 #[derive(clap::Args)]
 pub(crate) struct ScreenArgs {
     /// Pass over the numbers in this list, or, with the word api, over all who have opted out of --from's messages; may be there more than once
-    #[arg(long, value_name = "FILE|api", long_help = SUPPRESS)]
+    #[arg(long, value_name = "FILE|api", long_help = lists(API_ASKED))]
     pub(crate) suppress: Vec<PathBuf>,
 
     /// Send each number the first message that is there for it, and pass over the others
@@ -36,6 +36,19 @@ pub(crate) struct ScreenArgs {
     pub(crate) passed_over: Option<PathBuf>,
 }
 
+/// `--suppress` of a command that has no network.
+pub(super) fn in_files(suppress: Arg) -> Arg {
+    suppress
+        .value_name("FILE")
+        .help("Pass over the numbers in this list; may be there more than once")
+        .long_help(lists(API_IN_FILE))
+}
+
+/// The same of one that only counts.
+pub(super) fn in_files_that_count(suppress: Arg) -> Arg {
+    in_files(suppress).long_help(lists(API_NOT_COUNTED))
+}
+
 /// The same for a run that is gone on with: the rest is in its journal.
 #[derive(clap::Args)]
 pub(crate) struct ScreenAgainArgs {
@@ -52,17 +65,30 @@ pub(crate) struct ScreenAgainArgs {
     pub(crate) passed_over: Option<PathBuf>,
 }
 
-const SUPPRESS: &str = "\
+/// What is said of lists of numbers, and of what the word api means to a command.
+fn lists(api: &str) -> String {
+    format!("{LISTS}\n\n{api}\n\n{MEMORY}")
+}
+
+const LISTS: &str = "\
 Pass over the numbers in this list; may be there more than once. It is a number a line, CSV with a header, or one JSON \
-object a line. Of a list with the fields from, to and status, such as the API's opt-outs, only those count whose status \
-is OptOut and whose sender is --from. Its numbers are read as those of the recipients' list are (--region); it may be \
-compressed. A line that cannot be read is an error, never passed over: somebody who has opted \
-out could get a message.
+object a line; the column or key of the numbers is called to, phone, mobile, number, … Of a list with the fields from, to \
+and status, such as the API's opt-outs, only those count whose status is OptOut and whose sender is --from. Its numbers \
+are read as those of the recipients' list are (--region); it may be compressed. A line that cannot be read is an error, \
+never passed over: somebody who has opted out could get a message.";
 
+const API_ASKED: &str = "\
 The word api downloads the opt-outs of --from first. (A file of that name is ./api.) They are kept beside the journal, \
-for 'batchcast resume', which asks again. Who opts out while a run is on its way is rejected by the API.
+for 'batchcast resume', which asks again. Who opts out while a run is on its way is rejected by the API.";
 
-Ten million numbers take 45 MiB, and up to 48 MiB while they are read.";
+const API_IN_FILE: &str =
+    "The API's own list is written to a file by 'batchcast opt-outs --from NUMBER --out FILE'.";
+
+const API_NOT_COUNTED: &str = "\
+The API's own list is written to a file by 'batchcast opt-outs --from NUMBER --out FILE'. The word api, which stands for \
+it in a send, takes a network: the plan says then that who has opted out there is not told apart.";
+
+const MEMORY: &str = "Ten million numbers take 45 MiB, and up to 48 MiB while they are read.";
 
 const SUPPRESS_AGAIN: &str = "\
 The lists of numbers to pass over, if they are not where they were. They have to be what they were: what was sent is told \

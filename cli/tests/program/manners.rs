@@ -127,7 +127,7 @@ fn a_profile_stands_for_what_is_not_typed() {
 
     let ran = run("encode --out - --profile other").run().code(2);
     ran.err("--max-bytes")
-        .err("hint: it comes from [profile.other] of ");
+        .err("hint: --max-bytes comes from [profile.other] of ");
     run("encode --out - --profile shops")
         .run()
         .code(2)
@@ -205,9 +205,75 @@ fn lists_of_who_is_to_get_nothing_add_up() {
     assert_eq!(typed.run().code(0).recipients(), [number(3)]);
     // The API is not asked here, and its list was typed.
     files.write("batchcast/config.toml", "[default]\nsuppress = \"api\"\n");
-    run().run().code(2).err("uses no network");
+    run()
+        .run()
+        .code(0)
+        .err("who has opted out at the API is in the batches");
+    run()
+        .flags("--suppress api")
+        .run()
+        .code(2)
+        .err("uses no network");
+    let plan = batchcast("plan").envelope().stdin(numbers(4));
+    let ran = plan.env("XDG_CONFIG_HOME", files.path("")).run().code(0);
+    ran.out("Warning: who has opted out at the API is counted");
     let typed = run().arg("--suppress").arg(list(2));
     assert_eq!(typed.run().code(0).recipients().len(), 3);
+}
+
+#[test]
+fn what_a_profile_has_done_is_told() {
+    let files = Files::new();
+    std::fs::create_dir(files.path("batchcast")).unwrap();
+    let bad = numbers(1) + &"nobody\n".repeat(3);
+    for (said, flags, list, code, named) in [
+        ("spool = \"nowhere\"", "", numbers(1), 2, "--spool"),
+        (
+            "to_field = \"Cell\"",
+            "--format csv",
+            "to\n".to_owned(),
+            1,
+            "--to-field",
+        ),
+        ("canary = 1", "", numbers(1), 2, "--canary"),
+        ("max_invalid = 1", "", bad.clone(), 1, "--max-invalid"),
+        ("from = \"none\"", "", numbers(1), 2, "--from"),
+        ("region = \"XX\"", "", numbers(1), 2, "--region"),
+    ] {
+        files.write("batchcast/config.toml", format!("[default]\n{said}\n"));
+        let run = |more: &str| {
+            let run = batchcast(&format!("send --sandbox --text Hello {flags} {more}"));
+            let run = run.env("XDG_CONFIG_HOME", files.path(""));
+            run.stdin(&list).private(&bad)
+        };
+        let from = if named == "--from" {
+            ""
+        } else {
+            "--from +16505550100"
+        };
+        let ran = run(from).run().code(code);
+        ran.err(&format!("hint: {named} comes from [default] of "));
+    }
+    // What is typed is not the profile's; and of a canary it is nothing to those who have none.
+    let typed = "from = \"none\"\nmax_failed = \"5%\"";
+    files.write("batchcast/config.toml", format!("[default]\n{typed}\n"));
+    let run = || {
+        let run = batchcast("send --sandbox --text Hello --from +16505550100");
+        run.env("XDG_CONFIG_HOME", files.path("")).stdin(numbers(2))
+    };
+    run().run().code(0);
+    run()
+        .flags("--canary 1")
+        .run()
+        .code(0)
+        .err("no more than 5%");
+    run()
+        .flags("--max-failed 3%")
+        .run()
+        .code(2)
+        .err("--canary N");
+    let ran = run().flags("--from nobody").run().code(2);
+    assert!(!ran.stderr.contains("comes from"), "{}", ran.stderr);
 }
 
 #[test]
