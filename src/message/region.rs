@@ -20,7 +20,7 @@ use super::phone_number::{PhoneNumber, PhoneNumberError};
 ///
 /// for written in [
 ///     "(650) 555-0100", "650.555.0100", "1-650-555-0100", "6505550100", "+1 650 555 0100",
-///     "tel:+1-650-555-0100", "650\u{a0}555\u{a0}0100", "'16505550100", "16505550100.0",
+///     "tel:+1-650-555-0100", "650\u{a0}555\u{a0}0100", "'16505550100", "16505550100.0", "1.6505550100E10",
 /// ] {
 ///     assert_eq!(Region::Us.parse(written)?.as_str(), "+16505550100");
 /// }
@@ -194,8 +194,12 @@ impl Digits {
             // What a spreadsheet makes of a number that it takes for a quantity. Were the dot one between groups,
             // `650555010.0` would become another number.
             Some((whole, fraction)) if is_digits(whole) && is_zeros(fraction) => whole,
-            Some((_, fraction)) if is_scientific(number, fraction) => {
-                return Err(RegionError::Rounded.into());
+            Some((whole, fraction)) if is_scientific(number, fraction) => {
+                let decimals = all_decimals(fraction).ok_or(RegionError::Rounded)?;
+                for (at, digit) in whole.bytes().chain(decimals.bytes()).enumerate() {
+                    read.push(digit, at == 0)?;
+                }
+                return Ok(read);
             }
             None if is_scientific(number, number) => return Err(RegionError::Rounded.into()),
             // The same, of a number that was grouped before.
@@ -371,6 +375,13 @@ fn is_scientific(number: &str, end: &str) -> bool {
     };
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     is_digits(exponent) && number.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// The decimals of a quantity in scientific notation, if they are all of its digits: in `1.4155550131E10` none is lost.
+fn all_decimals(fraction: &str) -> Option<&str> {
+    let (decimals, exponent) = fraction.split_once(['e', 'E'])?;
+    let places: usize = exponent.parse().ok()?;
+    (places == decimals.len() && is_digits(decimals)).then_some(decimals)
 }
 
 #[cfg(feature = "phonenumber")]

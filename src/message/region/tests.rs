@@ -50,6 +50,10 @@ fn as_people_write_them() {
         "650 555.0000",
         "(650) 555.0000",
         "650.555.0000",
+        "1.6505550000E10",
+        "1.6505550000e+10",
+        "6.505550000E9",
+        "6.505550000E+09",
     ] {
         let number = read(written).map(|number| number.as_str().to_owned());
         assert_eq!(number.as_deref(), Ok("+16505550000"), "{written:?}");
@@ -64,6 +68,8 @@ fn nothing_is_guessed() {
     use RegionError as Fault;
     for (written, fault) in [
         ("1.65056E+10", Fault::Rounded),
+        ("1.65055501E10", Fault::Rounded),
+        ("1.650555010E-9", Fault::Rounded),
         ("6.5055501e+09", Fault::Rounded),
         ("1E10", Fault::Rounded),
         ("555-0100", Fault::Digits { found: 7 }),
