@@ -224,7 +224,7 @@ pub enum JsonError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderError {
-    /// The input is empty, or its first record looks like a list's and not like a header.
+    /// The first record looks like a list's and not like a header.
     #[error("no header: a CSV input begins with the names of its columns, such as to,text")]
     Missing,
     /// No column has the wanted name.

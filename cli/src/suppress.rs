@@ -59,6 +59,10 @@ pub(crate) fn read_from(
         Format::Csv => names(&ahead),
         _ => Vec::new(),
     };
+    // One that is empty may be what is left of a download that has failed.
+    if format == Format::Csv && names.iter().all(String::is_empty) {
+        bail!("it is empty, and has not even a header; {WHY}");
+    }
     let names_senders = names_senders(format, &names);
     // Of two places only one would be read, and who stands in the other could get a message.
     let mut fields = Fields::default().unambiguous();
@@ -196,6 +200,14 @@ mod tests {
             ),
         ] {
             assert_eq!(read(list).unwrap(), found, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_table_without_a_header_is_what_is_left_of_one() {
+        for list in ["", "\n# none\n"] {
+            let told = read_from(list.as_bytes(), |_| Format::Csv, number(FROM), None, |_| ());
+            assert!(told.unwrap_err().to_string().contains("empty"), "{list:?}");
         }
     }
 

@@ -90,8 +90,8 @@ fn comments_may_stand_before_the_header() {
     )
     .error;
     assert!(error.is_some_and(|error| error.ends_with("the header has #, Name, Telefon")));
-    let error = facts(&Fields::default(), "# to\n# Bob\n").error.unwrap();
-    assert!(error.starts_with("line 3, byte 11: no header"), "{error}");
+    // With nothing else it is an empty list.
+    check(Format::Csv, &Fields::default(), "# to\n# Bob\n", &[]);
 }
 
 #[test]
@@ -345,7 +345,6 @@ fn a_bad_header_spoils_the_input() {
     let missing =
         "byte 0: no header: a CSV input begins with the names of its columns, such as to,text";
     for (list, fault) in [
-        ("", format!("line 1, {missing}")),
         ("+14155550100,Hello Bob\n", format!("line 1, {missing}")),
         ("tel:650-555-0100,Bob Smith\n", format!("line 1, {missing}")),
         ("Bob Smith,TEL:+16505550100\n", format!("line 1, {missing}")),
@@ -372,8 +371,9 @@ fn a_bad_header_spoils_the_input() {
             &["+14155550100"],
         );
     }
-    let blank = format!("line 3, {}", missing.replace('0', "3"));
-    check_bytes(Format::Csv, &Fields::default(), b"\n \n", &[&blank]);
+    for nothing in ["", "\n \n"] {
+        check(Format::Csv, &Fields::default(), nothing, &[]);
+    }
     check_bytes(
         Format::Csv,
         &Fields::default(),

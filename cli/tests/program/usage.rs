@@ -190,11 +190,16 @@ fn a_list_that_cannot_be_read_is_a_failure() {
     encode()
         .arg("--format")
         .arg("csv")
-        .stdin("")
+        .stdin(numbers(1))
         .run()
         .code(1)
         .err("no header")
         .err("--format");
+    // One that is empty is none of these, whatever it is called.
+    for name in ["list.csv", "list.txt", "list.json", "list"] {
+        let run = encode().arg(files.write(name, ""));
+        run.run().code(0);
+    }
     let no_column = format!("name,value\nx,{}\n", number(1));
     encode().stdin(no_column).run().code(1).err("--to-field");
 }
