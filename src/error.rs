@@ -235,6 +235,14 @@ pub enum HeaderError {
         /// The header's names.
         found: String,
     },
+    /// The columns are separated by something else than commas.
+    #[error("the columns are separated by {by:?}, and not by commas")]
+    Separated {
+        /// What separates them.
+        by: char,
+        /// Whether it stands in a line of its own before the header, as in `sep=;`.
+        is_said: bool,
+    },
     /// A field of the template is no column.
     #[error("the text has a field {field}, but no column is called so; the header has {found}")]
     NoField {

@@ -34,18 +34,20 @@ pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
             "--on-invalid skip passes over such records, --invalid PATH writes them to a file",
         ),
         ErrorKind::Header { fault, .. } => match fault {
-            HeaderError::NoColumn { found, .. } if is_separated_otherwise(found) => {
-                "the columns are separated by something else than commas: export the list with commas, or convert it \
-                 (csvformat -d ';' FILE)"
+            HeaderError::Separated { by, is_said } => separated(*by, *is_said),
+            HeaderError::TwoColumns(_) => {
+                "give one of the two another name in the list; or, if neither is meant, name another column: --to-field, \
+                 --text-field, or the field of --text"
             }
-            HeaderError::NoColumn { .. } | HeaderError::TwoColumns(_) => {
+            HeaderError::Utf8 => NOT_UTF8,
+            HeaderError::NoColumn { .. } => {
                 "--to-field NAME says which column holds the numbers, --text-field NAME which one the texts; \
                  if the list is no CSV, say what it is with --format"
             }
             HeaderError::NoField { .. } => {
                 "a field of --text is called as its column is; a literal {{ is written {{{{"
             }
-            _ => "if the list is no CSV, say what it is with --format; texts have to be UTF-8",
+            _ => "if the list is no CSV, say what it is with --format",
         },
         ErrorKind::PhoneNumber(_) => "--from takes a number such as +16505550100",
         ErrorKind::Text(TextError::Empty) => "--text TEXT or --text-file PATH gives a text",
@@ -54,9 +56,21 @@ pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
     })
 }
 
-/// Whether a header is of one column, in which there is what others separate columns by.
-fn is_separated_otherwise(header: &str) -> bool {
-    !header.contains(',') && [";", "\\t", "|"].iter().any(|mark| header.contains(mark))
+/// What to do about bytes that are no UTF-8: it is nearly always the same.
+const NOT_UTF8: &str = "\
+export the list as UTF-8 ('CSV UTF-8'), or convert it; one of an older program for Windows by \
+'iconv -f WINDOWS-1252 -t UTF-8 FILE'";
+
+/// How columns that are not separated by commas come to be.
+const fn separated(by: char, is_said: bool) -> &'static str {
+    match (by, is_said) {
+        ('\t', _) => "export the list with commas, or convert it: csvformat -t FILE",
+        ('|', _) => "export the list with commas, or convert it: csvformat -d '|' FILE",
+        (_, true) => {
+            "export the list with commas, or convert what is behind its first line: tail -n +2 FILE | csvformat -d ';'"
+        }
+        _ => "export the list with commas, or convert it: csvformat -d ';' FILE",
+    }
 }
 
 /// The same for what is wrong with one record, if a flag helps against just that.
@@ -80,6 +94,7 @@ pub(crate) const fn of_record(fault: &RecordError) -> Option<&'static str> {
             "--region US (or CA) reads numbers as people write them there, such as (650) 555-0100"
         }
         RecordError::EntryTooLarge { .. } => "raise --max-bytes",
+        RecordError::Utf8 => NOT_UTF8,
         RecordError::Json(_) | RecordError::NotAnObject => {
             "if the list is not one JSON object a line, say what it is with --format"
         }
@@ -175,7 +190,7 @@ mod tests {
             (record(RecordError::NoText), "--text "),
             (record(RecordError::NoText), "--text-field"),
             (record(RecordError::NoRecipient), "--to-field"),
-            (record(RecordError::Utf8), "--on-invalid"),
+            (record(RecordError::Utf8), "iconv"),
             (
                 record(RecordError::FieldCount {
                     expected: 2,

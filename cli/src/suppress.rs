@@ -119,7 +119,11 @@ pub(crate) fn read_from(
 pub(crate) fn names(ahead: &[u8]) -> Vec<String> {
     let ahead = ahead.strip_prefix(b"\xef\xbb\xbf").unwrap_or(ahead);
     // Behind what may stand before it.
-    let is_header = |line: &&[u8]| !matches!(line, [] | [b'#', ..]) || line.contains(&b',');
+    let is_header = |line: &&[u8]| match *line {
+        [] | b"sep=," => false,
+        [b'#', ..] => line.contains(&b','),
+        _ => true,
+    };
     let mut lines = ahead.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let header = String::from_utf8_lossy(lines.find(is_header).unwrap_or_default());
     let names = header.split(',');

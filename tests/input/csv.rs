@@ -350,6 +350,10 @@ fn a_bad_header_spoils_the_input() {
         ("Bob Smith,TEL:+16505550100\n", format!("line 1, {missing}")),
         ("name, mail\n", "line 1, byte 0: no column is called to, phone, phone_number, phoneNumber, phone number, mobile, mobile_number, mobile number, recipient, msisdn, cell, number; the header has name, mail".into()),
         ("to,x,to\n", "line 1, byte 0: two columns are called to".into()),
+        ("Name;To\n", "line 1, byte 0: the columns are separated by ';', and not by commas".into()),
+        ("\nid\tfirst_name\tlast_name\temail\tphone number\n", "line 2, byte 1: the columns are separated by '\\t', and not by commas".into()),
+        ("Sep=;\r\nName;To\n", "line 1, byte 0: the columns are separated by ';', and not by commas".into()),
+        ("sep=ab\n", "line 1, byte 0: no column is called to, phone, phone_number, phoneNumber, phone number, mobile, mobile_number, mobile number, recipient, msisdn, cell, number; the header has sep=ab".into()),
         ("TO,x,To\n", "line 1, byte 0: two columns are called TO".into()),
         ("\n\"to\n+14155550100\n", "line 2, byte 1: a quoted name in the header is not closed within 65536 bytes, or before the input ends".into()),
     ] {
@@ -371,9 +375,15 @@ fn a_bad_header_spoils_the_input() {
             &["+14155550100"],
         );
     }
-    for nothing in ["", "\n \n"] {
+    for nothing in ["", "\n \n", "sep=,\r\n"] {
         check(Format::Csv, &Fields::default(), nothing, &[]);
     }
+    check(
+        Format::Csv,
+        &Fields::default(),
+        "sep=,\n# mine\nname,to\nsep=,+14155550100\n",
+        &["+14155550100"],
+    );
     check_bytes(
         Format::Csv,
         &Fields::default(),

@@ -60,18 +60,39 @@ fn what_is_no_list_is_told_with_the_way_out() {
         .flat_map(u16::to_le_bytes)
         .collect();
     let array = format!("[{{\"to\":\"{}\"}}]\n", number(1));
-    let semicolons = format!("name;to\nBob;{}\n", number(1));
+    let columns = "id;first_name;last_name;a column of a name that is long;to";
+    let semicolons = format!("{columns}\n1;Bob;;;{}\n", number(1));
+    let (tabs, bars) = (semicolons.replace(';', "\t"), semicolons.replace(';', "|"));
+    let said = format!("sep=;\n{semicolons}");
     for (name, list, way_out) in [
         ("list.csv", utf16.as_slice(), "iconv"),
         ("list", b"PK\x03\x04\x14\x00\x06\x00", "export it as CSV"),
         ("list.txt", b"\xfd7zXZ\x00\x00\x04", "xz -dc"),
         ("list.json", array.as_bytes(), "jq -c '.[]'"),
-        ("list2.csv", semicolons.as_bytes(), "with commas"),
+        ("list2.csv", semicolons.as_bytes(), "csvformat -d ';' FILE"),
+        ("list3.csv", tabs.as_bytes(), "csvformat -t FILE"),
+        ("list4.csv", bars.as_bytes(), "csvformat -d '|' FILE"),
+        (
+            "list5.csv",
+            said.as_bytes(),
+            "tail -n +2 FILE | csvformat -d ';'",
+        ),
+        (
+            "list6.csv",
+            b"name,to\nJos\xe9,x\n",
+            "iconv -f WINDOWS-1252",
+        ),
+        ("list7.csv", b"Pr\xe9nom,to\n", "iconv -f WINDOWS-1252"),
+        ("list8.csv", b"to,to\n", "another name"),
     ] {
         let path = files.write(name, list);
         for command in ["plan", "encode --out -", "send --sandbox"] {
             let run = batchcast(command).envelope().arg(&path).private(list);
-            run.run().code(1).discreet().err(way_out);
+            run.flags("--on-invalid stop")
+                .run()
+                .code(1)
+                .discreet()
+                .err(way_out);
         }
     }
 }
@@ -245,4 +266,15 @@ fn a_txt_that_is_clearly_something_else_is_read_as_that() {
     let run = batchcast("plan --json").envelope().stdin(numbers(3));
     let ran = run.arg("--suppress").arg(files.path("a.txt")).run();
     assert_eq!(ran.code(0).json()[0]["passedOver"]["suppressed"], 1);
+}
+
+#[test]
+fn the_line_of_a_spreadsheet_that_says_what_separates_is_no_header() {
+    let list = format!("\u{feff}sep=,\nname,phone\nBob,{}\n", number(1));
+    let ran = batchcast("encode --out -")
+        .envelope()
+        .stdin(&list)
+        .run()
+        .code(0);
+    assert_eq!(ran.recipients(), [number(1)]);
 }

@@ -133,10 +133,34 @@ fn missing(names: &[&str], wanted: &[&str]) -> HeaderError {
     if names.iter().any(|name| is_like_a_number(name.as_bytes())) {
         return HeaderError::Missing;
     }
+    if let &[name] = names
+        && let Some(by) = separator(name)
+    {
+        return HeaderError::Separated { by, is_said: false };
+    }
     HeaderError::NoColumn {
         wanted: wanted.join(", "),
         found: found(names),
     }
+}
+
+/// What separates the columns of a header that has one only, if that is likely.
+fn separator(name: &str) -> Option<char> {
+    let separates = |by: &char| {
+        let mut names = name.split(*by);
+        name.contains(*by) && names.all(|name| is_like_a_name(name.trim()))
+    };
+    [';', '\t', '|'].into_iter().find(separates)
+}
+
+/// What separates the columns, if that is what stands in place of a header: spreadsheets write, and read, `sep=;`.
+pub(super) fn said_separator(header: &str) -> Option<char> {
+    let (key, said) = header.trim_ascii_start().split_once('=')?;
+    let mut said = said.chars();
+    let by = said
+        .next()
+        .filter(|_| said.as_str().trim_ascii().is_empty());
+    by.filter(|_| key.eq_ignore_ascii_case("sep"))
 }
 
 fn no_field(names: &[&str], field: &str) -> HeaderError {

@@ -31,7 +31,8 @@ use crate::position::Position;
 /// `#` are passed over, if there is no comma in them: with one they are a header themselves.
 ///
 /// Columns are found by the names in the header, see [`Fields`]. A record has as many fields as the
-/// header. Spaces around a recipient do not count; a text that is empty, or nothing but white space, is no text
+/// header. A line `sep=,` in front of it, as spreadsheets have it, is passed over. An input with nothing in it is an empty
+/// list. Spaces around a recipient do not count; a text that is empty, or nothing but white space, is no text
 /// of its own. Lines end with LF or CRLF; lines with nothing but spaces are passed over. A field may be
 /// quoted, and then hold commas, line ends and doubled quotes.
 ///
@@ -230,6 +231,17 @@ impl CsvRecords<'_> {
         let read = &self.bytes[self.at..extent.next()];
         let header = std::str::from_utf8(&self.bytes[self.at..end])
             .map_err(|_| self.header_error(HeaderError::Utf8))?;
+        match header::said_separator(header) {
+            None => {}
+            Some(',') => {
+                self.parser.cursor.pass(read.len(), line_ends(read));
+                return Ok(());
+            }
+            Some(by) => {
+                let is_said = true;
+                return Err(self.header_error(HeaderError::Separated { by, is_said }));
+            }
+        }
         let names = header::names(header, read);
         let Csv {
             cursor,
