@@ -139,6 +139,12 @@ fn fatal(error: &Error) -> anyhow::Error {
             fault: HeaderError::TwoRecipientColumns { .. },
             ..
         } => anyhow!("{error}; {WHY} ({ONE_PLACE})"),
+        ErrorKind::Header {
+            fault: HeaderError::NoColumn { .. },
+            ..
+        } => anyhow!(
+            "{error} (name the column of the numbers to or phone, or give a list with a number a line)"
+        ),
         _ => anyhow!("{error}"),
     }
 }
@@ -242,6 +248,7 @@ mod tests {
             ("from,to,status\n+16505550100,+14155550101,Out\n", "line 2"),
             ("from,to,status\n6505550100,+14155550101,OptOut\n", "line 2"),
             ("name,city\nBob,Rome\n", "no column"),
+            ("Name,Tel\n", "name the column of the numbers to or phone"),
             ("[{\"to\":\"+14155550101\"}]", "an object a line"),
             (
                 "name,Phone,mobile\nBob,+14155550103,\n",
