@@ -20,7 +20,8 @@ Examples:
   batchcast status 3157ac7d-baab-4d0e-1453-deada6c735d2 --json
 
 Exit codes: 0 every batch is completed and nothing failed; 1 failure; 2 wrong usage; 3 completed, but some
-messages failed, were rejected, or are not known to the server; 4 not completed yet, or the run is not
+messages failed, were rejected, are not known to the server, or were left in doubt, or some records were
+invalid; 4 not completed yet, or the run is not
 finished, or a failure that passes; 5 a batch is in doubt; 130 interrupted.";
 
 pub(super) const REPORT_EXAMPLES: &str = "\

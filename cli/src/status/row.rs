@@ -29,8 +29,6 @@ pub(crate) struct Row {
     rejected: u64,
     /// In a word, what the journal says; none of a batch that no journal was given for.
     state: Option<&'static str>,
-    /// What the API rejected of it is not known.
-    is_unclear: bool,
     pub(crate) id: Option<String>,
     pub(crate) api: Api,
 }
@@ -39,19 +37,22 @@ impl Row {
     /// A batch of a journal, of which the API was not asked yet. One that is committed, and no more, has an answer to come
     /// while a process is at work.
     pub(crate) fn of_journal(batch: &BatchState, is_at_work: bool) -> Self {
-        let (state, id, rejected, is_unclear) = match &batch.status {
-            Status::Committed if is_at_work => ("committed", None, 0, false),
+        let (state, id, rejected) = match &batch.status {
+            Status::Committed if is_at_work => ("committed", None, 0),
             Status::Accepted {
                 id,
                 rejected,
                 found,
                 ..
-            } => ("accepted", Some(id.clone()), *rejected, *found),
-            Status::Refused { .. } => ("refused", None, 0, false),
-            Status::Withdrawn => ("withdrawn", None, 0, false),
-            Status::Committed | Status::InDoubt { .. } => ("in doubt", None, 0, true),
-            Status::Resend => ("to be resent", None, 0, true),
-            Status::Skipped => ("skipped", None, 0, true),
+            } => {
+                let state = if *found { "found" } else { "accepted" };
+                (state, Some(id.clone()), *rejected)
+            }
+            Status::Refused { .. } => ("refused", None, 0),
+            Status::Withdrawn => ("withdrawn", None, 0),
+            Status::Committed | Status::InDoubt { .. } => ("in doubt", None, 0),
+            Status::Resend => ("to be resent", None, 0),
+            Status::Skipped => ("skipped", None, 0),
         };
         let sent = &batch.batch;
         Self {
@@ -60,7 +61,6 @@ impl Row {
             messages: Some(sent.messages),
             rejected,
             state: Some(state),
-            is_unclear,
             id,
             api: Api::None,
         }
@@ -74,7 +74,6 @@ impl Row {
             messages: None,
             rejected: 0,
             state: None,
-            is_unclear: false,
             id: Some(id.to_owned()),
             api: Api::None,
         }
@@ -121,12 +120,28 @@ impl Row {
         matches!(self.state, Some("in doubt" | "to be resent"))
     }
 
+    /// It may have been accepted, and was left so.
+    pub(crate) fn is_skipped(&self) -> bool {
+        self.state == Some("skipped")
+    }
+
+    /// It was found in the API's list: more of it may have been rejected than is known.
+    pub(crate) fn is_found(&self) -> bool {
+        self.state == Some("found")
+    }
+
     /// What can be known of it is known, and somebody of it got no message, or may not have got one.
     pub(crate) fn is_partial(&self) -> bool {
         self.rejected > 0
-            || self.is_unclear
+            || self.is_skipped()
+            || self.is_found()
             || self.is_missing()
             || self.statuses().is_some_and(|counts| counts.failed() > 0)
+    }
+
+    /// How many messages the journal says are in it.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages.unwrap_or_default()
     }
 
     /// How many of its messages the API rejected.

@@ -153,18 +153,24 @@ fn changing(rows: &[Row]) -> String {
 /// What it means. In doubt outranks all else, and what is not at its end outranks what was lost on the way.
 fn exit(rows: &[Row], state: Option<&State>) -> Exit {
     let is_open = |state: &State| !state.finished;
-    let invalid = state.and_then(|state| state.totals);
     if rows.iter().any(Row::is_in_doubt) {
         Exit::InDoubt
     } else if state.is_some_and(is_open) || rows.iter().any(Row::is_on_its_way) {
         Exit::Stopped
     } else if state.is_none() && rows.iter().any(Row::is_missing) {
         Exit::Failure
-    } else if rows.iter().any(Row::is_partial) || invalid.is_some_and(|totals| totals.invalid > 0) {
+    } else if rows.iter().any(Row::is_partial) || invalid(state).is_some_and(|invalid| invalid > 0)
+    {
         Exit::Partial
     } else {
         Exit::Accepted
     }
+}
+
+/// How many records cannot be sent. A run tells when it is finished.
+fn invalid(state: Option<&State>) -> Option<u64> {
+    let finished = state.filter(|state| state.finished)?;
+    Some(finished.totals?.invalid)
 }
 
 /// All counts together.
@@ -176,6 +182,8 @@ struct Sums {
     committed: u64,
     missing: u64,
     in_doubt: u64,
+    skipped: u64,
+    found: u64,
     delivered: u64,
     sent: u64,
     queued: u64,
@@ -184,6 +192,9 @@ struct Sums {
     /// Those of batches that are completed.
     #[serde(skip)]
     rejected_of_completed: u64,
+    /// Those of batches that were left in doubt.
+    #[serde(skip)]
+    messages_of_skipped: u64,
     cost: Cost,
     error_codes: BTreeMap<String, u64>,
 }
@@ -197,6 +208,11 @@ impl Sums {
             sums.committed += u64::from(row.is_committed());
             sums.missing += u64::from(row.is_missing());
             sums.in_doubt += u64::from(row.is_in_doubt());
+            sums.found += u64::from(row.is_found());
+            if row.is_skipped() {
+                sums.skipped += 1;
+                sums.messages_of_skipped += row.messages();
+            }
             sums.rejected += row.rejected();
             if row.is_completed() {
                 sums.rejected_of_completed += row.rejected();
@@ -254,8 +270,27 @@ fn summary(rows: &[Row], state: Option<&State>, journal: Option<&Path>) -> Vec<S
         let code = clean::short(code);
         lines.push(format!("  {code}: {} ({meaning})", HumanCount(*number)));
     }
+    if sums.found > 0 {
+        lines.push(format!(
+            "{} found in the server's list: more may have been rejected there than is known",
+            count(sums.found, "batch was", "batches were")
+        ));
+    }
+    if sums.skipped > 0 {
+        lines.push(format!(
+            "Left in doubt: {} in {}: they may not have been sent",
+            count(sums.messages_of_skipped, "message", "messages"),
+            batches(sums.skipped)
+        ));
+    }
+    let path = journal.map(quoted).unwrap_or_default();
+    if let Some(invalid @ 1..) = invalid(state) {
+        lines.push(format!(
+            "Invalid: {} ('batchcast report {path}' says which)",
+            count(invalid, "record", "records")
+        ));
+    }
     if state.is_some_and(|state| !state.finished) {
-        let path = journal.map(quoted).unwrap_or_default();
         lines.push(format!(
             "The run is not finished: 'batchcast resume {path}' goes on with it"
         ));
@@ -271,6 +306,7 @@ struct StatusLine {
     outcome: &'static str,
     finished: Option<bool>,
     batches: usize,
+    invalid: Option<u64>,
     #[serde(flatten)]
     sums: Sums,
 }
@@ -282,6 +318,7 @@ impl StatusLine {
             outcome: exit.outcome(),
             finished: state.map(|state| state.finished),
             batches: rows.len(),
+            invalid: invalid(state),
             sums: Sums::of(rows),
         }
     }

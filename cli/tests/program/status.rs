@@ -148,3 +148,63 @@ fn rejects_of_batches_on_the_way_are_told_apart() {
     let ran = ask(&api, "status").arg(&journal).run().code(3);
     ran.out("Messages of these: 3 delivered, 0 sent, 0 queued, 0 failed; 1 rejected; cost");
 }
+
+#[test]
+fn whatever_makes_it_partial_is_told() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &(numbers(1) + "nobody\n"), "", 3);
+    let ran = ask(&api, "status").arg(&journal).run().code(3).discreet();
+    ran.out("Completed: 1 batch\n")
+        .out("Invalid: 1 record ('batchcast report ");
+    let lines = ask(&api, "status --json").arg(&journal).run().json();
+    assert_eq!(
+        json!([lines[1]["outcome"], lines[1]["invalid"]]),
+        json!(["partial", 1])
+    );
+
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, "nobody\nno more\n", "", 3);
+    let ran = ask(&api, "status").arg(&journal).run().code(3);
+    ran.out("Completed: 0 batches\n").out("Invalid: 2 records");
+
+    // One batch is found behind its lost answer, and one is left in doubt.
+    let files = Files::new();
+    api.faults("batch 2: close answer; batch 3: answer 500");
+    let flags = "--max-messages 2 --in-doubt skip";
+    let (_, journal) = sent(&api, &files, &numbers(8), flags, 3);
+    let ran = ask(&api, "status").arg(&journal).run().code(3);
+    ran.out("Completed: 3 batches\n")
+        .out("1 batch was found in the server's list")
+        .out("Left in doubt: 2 messages in 1 batch");
+    let lines = ask(&api, "status --json").arg(&journal).run().json();
+    assert_eq!(
+        json!([lines[1]["state"], lines[2]["state"]]),
+        json!(["found", "skipped"])
+    );
+    let told = &lines[4];
+    assert_eq!(
+        json!([
+            told["outcome"],
+            told["found"],
+            told["skipped"],
+            told["invalid"]
+        ]),
+        json!(["partial", 1, 1, 0])
+    );
+}
+
+#[test]
+fn what_is_not_known_before_the_end_is_not_told() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    api.faults("batch 2-20: answer 408");
+    let list = "nobody\n".to_owned() + &numbers(3);
+    let (_, journal) = sent(&api, &files, &list, "--max-messages 2", 4);
+    let lines = ask(&api, "status --json").arg(&journal).run().code(4);
+    let told = lines.json().pop().unwrap();
+    assert_eq!(
+        json!([told["finished"], told["invalid"]]),
+        json!([false, null])
+    );
+}
