@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use batchcast::journal::{Journal, JournalError, State, Status};
+use batchcast::journal::{Journal, JournalError, State};
 use batchcast::send::{Client, Failure, Retry, WaitingFor};
 use batchcast::status::Readback;
 
@@ -22,7 +22,7 @@ const SHORT: Duration = Duration::from_secs(1);
 /// What a journal says now.
 pub(crate) struct Seen {
     pub(crate) state: State,
-    /// A process is at it: what is committed has an answer to come. Otherwise it is in doubt.
+    /// A process is at it, and not done: what is committed has an answer to come. Otherwise it is in doubt.
     pub(crate) is_at_work: bool,
 }
 
@@ -33,12 +33,9 @@ impl Seen {
     /// If it cannot be read.
     pub(crate) fn of(journal: &Path) -> Result<Self, JournalError> {
         let state = Journal::read(journal)?;
-        let is_committed = state
-            .batches
-            .iter()
-            .any(|batch| batch.status == Status::Committed);
-        if !is_committed || Journal::is_locked(journal)? {
-            let is_at_work = is_committed;
+        // Nobody is at a run that is finished.
+        if state.finished || Journal::is_locked(journal)? {
+            let is_at_work = !state.finished;
             return Ok(Self { state, is_at_work });
         }
         // The process may have ended in between: what it has written by now is all that it will.

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use batchcast::journal::State;
 use batchcast::send::Failure;
 use batchcast::status::{BatchPhase, Readback};
 
@@ -46,7 +45,7 @@ pub(crate) fn run(args: StatusArgs) -> Result<Exit> {
         };
         screen.finish();
         match looked? {
-            Ok((rows, state)) => screen.tell(&rows, state.as_ref()),
+            Ok((rows, seen)) => screen.tell(&rows, seen.as_ref()),
             Err(exit) => Ok(exit),
         }
     });
@@ -95,7 +94,7 @@ impl Of {
 }
 
 /// What one look has come to: the rows, or how it failed.
-type Looked = Result<Result<(Vec<Row>, Option<State>), Exit>>;
+type Looked = Result<Result<(Vec<Row>, Option<Seen>), Exit>>;
 
 struct Watch<'w> {
     of: &'w Of,
@@ -129,7 +128,7 @@ impl Watch<'_> {
                 Some(interval) if waits => tokio::time::sleep(interval).await,
                 _ => {
                     self.screen.path(self.of.path());
-                    return Ok(Ok((rows, seen.map(|seen| seen.state))));
+                    return Ok(Ok((rows, seen)));
                 }
             }
         }

@@ -15,6 +15,7 @@ use crate::cost::Cost;
 use crate::exit::Exit;
 use crate::kept::quoted;
 use crate::progress::{batches, count};
+use crate::readback::Seen;
 use crate::{clean, table, terminal};
 
 /// How many batches of a changing table are shown: it must not be taller than a terminal.
@@ -101,7 +102,8 @@ impl Screen {
     }
 
     /// Tells how it is in the end.
-    pub(crate) fn tell(&self, rows: &[Row], state: Option<&State>) -> Result<Exit> {
+    pub(crate) fn tell(&self, rows: &[Row], seen: Option<&Seen>) -> Result<Exit> {
+        let state = seen.map(|seen| &seen.state);
         let exit = exit(rows, state);
         if self.json {
             if !self.watch {
@@ -116,7 +118,7 @@ impl Screen {
             terminal::result(&line)?;
         }
         let journal = self.before().journal.clone();
-        for line in summary(rows, state, journal.as_deref()) {
+        for line in summary(rows, seen, journal.as_deref()) {
             terminal::result(&line)?;
         }
         Ok(exit)
@@ -235,8 +237,9 @@ impl Sums {
     }
 }
 
-fn summary(rows: &[Row], state: Option<&State>, journal: Option<&Path>) -> Vec<String> {
+fn summary(rows: &[Row], seen: Option<&Seen>, journal: Option<&Path>) -> Vec<String> {
     let sums = Sums::of(rows);
+    let state = seen.map(|seen| &seen.state);
     let mut lines = Vec::new();
     let mut told = format!("Completed: {}", batches(sums.completed));
     for (number, what) in [
@@ -290,10 +293,14 @@ fn summary(rows: &[Row], state: Option<&State>, journal: Option<&Path>) -> Vec<S
             count(invalid, "record", "records")
         ));
     }
-    if state.is_some_and(|state| !state.finished) {
-        lines.push(format!(
+    match seen {
+        Some(seen) if seen.is_at_work => {
+            lines.push("The run is not finished: a process is at it".to_owned());
+        }
+        Some(seen) if !seen.state.finished => lines.push(format!(
             "The run is not finished: 'batchcast resume {path}' goes on with it"
-        ));
+        )),
+        _ => {}
     }
     lines
 }

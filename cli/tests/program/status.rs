@@ -1,5 +1,7 @@
 //! What `status` shows of a send's batches.
 
+use std::io::Write as _;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -207,4 +209,19 @@ fn what_is_not_known_before_the_end_is_not_told() {
         json!([told["finished"], told["invalid"]]),
         json!([false, null])
     );
+}
+
+#[test]
+fn nobody_is_told_to_go_on_with_a_run_that_a_process_is_at() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let journal = files.path("journal");
+    let run = api.send("--max-messages 2 --journal").arg(&journal);
+    // Standard input stays open.
+    let mut sending = run.start();
+    let list = sending.stdin.as_mut().unwrap();
+    list.write_all(numbers(3).as_bytes()).unwrap();
+    sending.until_err("journal: ");
+    let ran = ask(&api, "status").arg(&journal).run().code(4);
+    ran.out("The run is not finished: a process is at it\n");
 }
