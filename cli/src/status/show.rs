@@ -264,14 +264,16 @@ fn summary(rows: &[Row], seen: Option<&Seen>, journal: Option<&Path>) -> Vec<Str
             sums.cost.amount(),
         ));
     }
-    let others = sums.rejected - sums.rejected_of_completed;
-    if others > 0 {
-        lines.push(format!("Rejected of the others: {}", HumanCount(others)));
-    }
     for (code, number) in &sums.error_codes {
         let meaning = meaning(code).unwrap_or("a code that the API's guide does not name");
         let code = clean::short(code);
         lines.push(format!("  {code}: {} ({meaning})", HumanCount(*number)));
+    }
+    let others = HumanCount(sums.rejected - sums.rejected_of_completed);
+    match (others.0, sums.completed) {
+        (0, _) => {}
+        (_, 0) => lines.push(format!("Rejected: {others}")),
+        _ => lines.push(format!("Rejected of the others: {others}")),
     }
     if sums.found > 0 {
         lines.push(format!(

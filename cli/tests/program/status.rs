@@ -225,3 +225,28 @@ fn nobody_is_told_to_go_on_with_a_run_that_a_process_is_at() {
     let ran = ask(&api, "status").arg(&journal).run().code(4);
     ran.out("The run is not finished: a process is at it\n");
 }
+
+#[test]
+fn codes_stand_under_the_batches_that_they_are_of() {
+    let api = Api::start(|sandbox| {
+        let sandbox = sandbox.deliver("SMS-CAR-411=every:2".parse().unwrap());
+        sandbox.looks(3)
+    });
+    let files = Files::new();
+    let list = numbers(3) + "+12125550199\n";
+    let (_, journal) = sent(&api, &files, &list, "--max-messages 2", 3);
+    // No batch is completed.
+    let ran = ask(&api, "status").arg(&journal).run().code(4);
+    ran.out("on the way\nRejected: 1\n");
+    let id = api.sandbox.accepted()[0].id.clone();
+    ask(&api, "status").arg(&id).run().code(4);
+    // Only the first one is.
+    let ran = ask(&api, "status").arg(&journal).run().code(4);
+    let (_, told) = ran.stdout.split_once("Messages of these: ").unwrap();
+    let begin = |line: &str| line.split([':', ',']).next().unwrap().to_owned();
+    let begins: Vec<_> = told.lines().map(begin).collect();
+    assert_eq!(
+        begins,
+        ["1 delivered", "  SMS-CAR-411", "Rejected of the others"]
+    );
+}
