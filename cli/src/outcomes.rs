@@ -1,5 +1,6 @@
 //! `batchcast report`: what became of each record of a list.
 
+mod again;
 mod chart;
 mod joined;
 mod judge;

@@ -46,6 +46,12 @@ impl Seen {
     }
 }
 
+/// How many records of a run cannot be sent. It tells when it is finished.
+pub(crate) fn invalid(state: &State) -> Option<u64> {
+    let totals = state.totals.filter(|_| state.finished)?;
+    Some(totals.invalid)
+}
+
 /// The server that is asked.
 pub(crate) struct Server {
     client: Client,

@@ -147,6 +147,11 @@ impl Joined {
         self.total() - self.taken
     }
 
+    /// There are messages, and nobody of the list was given one.
+    pub(crate) fn is_of_others(&self) -> bool {
+        self.taken == 0 && !self.entries.is_empty()
+    }
+
     /// There are a few statuses and some dozen codes.
     fn word(&mut self, word: &str) -> u16 {
         let at = match self.words.iter().position(|known| **known == *word) {
@@ -195,12 +200,14 @@ mod tests {
             joined.push(&message(id, to, status));
         }
         joined.sort();
+        assert!(joined.is_of_others());
         let [one, two] = [one, two].map(|to| PhoneNumber::parse(to).unwrap());
         let mut ids = Vec::new();
         while let Some(found) = joined.take(one) {
             ids.push(found.id.unwrap().into_owned());
         }
         assert_eq!(ids, ["7", "007"]);
+        assert!(!joined.is_of_others());
         assert_eq!(joined.left(), 2);
         assert_eq!(
             (joined.total(), joined.available(one), joined.available(two)),

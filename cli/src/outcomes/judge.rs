@@ -8,6 +8,7 @@ use batchcast::input::Invalid;
 use batchcast::screen::{Reason, Screen, Verdict as Screened};
 use batchcast::{Envelope, Error, ErrorKind, Message, RecordError};
 
+use super::again::{Again, Texts};
 use super::row::{INVALID, PASSED_OVER, UNCLEAR};
 
 /// What is said of those behind the end of the part that was to be sent.
@@ -34,6 +35,8 @@ pub(crate) struct Known {
     pub(crate) has_default_text: Option<bool>,
     /// Whether that is taken on trust.
     pub(crate) is_assumed: bool,
+    /// What is known of the texts, beside whether they can be sent.
+    pub(crate) texts: Texts,
     /// Whether it is known of each text that it can be sent.
     pub(crate) has_texts: bool,
     /// Whether it is known who was suppressed.
@@ -44,8 +47,8 @@ pub(crate) struct Known {
     pub(crate) is_unique: bool,
     /// The record that the list ended with, if that is known.
     pub(crate) end: Option<u64>,
-    /// Whether the run is finished: it will not come to any record any more.
-    pub(crate) is_finished: bool,
+    /// How many records were invalid, if the run is finished: it will not come to any record any more.
+    pub(crate) invalid: Option<u64>,
 }
 
 /// Judges the records of a list, in its order.
@@ -54,10 +57,14 @@ pub(crate) struct Judge {
     known: Known,
     /// What it takes can be sent.
     probe: Splitter,
+    /// Whether the messages are those that were sent.
+    pub(crate) again: Again,
     /// That there is a default text was found out on the way.
     has_learned: bool,
     /// As many messages were found as were to be sent.
     is_done: bool,
+    /// So many records were invalid until now.
+    invalid: u64,
     /// Of so many records it could not be told whether they were sent, or why they were not.
     pub(crate) unclear: u64,
     /// So many records could have been sent, and were not, though the run is finished.
@@ -72,9 +79,11 @@ impl Judge {
     pub(crate) fn new(known: Known) -> Result<Self, Error> {
         Ok(Self {
             probe: Splitter::new(&known.envelope, known.limits)?,
+            again: Again::new(known.envelope.clone(), known.texts.clone())?,
             known,
             has_learned: false,
             is_done: false,
+            invalid: 0,
             unclear: 0,
             strays: 0,
         })
@@ -97,7 +106,7 @@ impl Judge {
         }
         if is_probed && let Err(error) = self.probe.push(message) {
             known.screen.take_back(message.to);
-            return Verdict::Aside(INVALID, fault(&error).into());
+            return self.set_invalid(fault(&error));
         }
         if is_unknown || !known.has_texts || !known.has_numbers {
             return Verdict::Unsure;
@@ -107,7 +116,7 @@ impl Judge {
     }
 
     /// What is said of one that could not.
-    pub(crate) fn invalid(&self, invalid: &Invalid<'_>) -> Verdict {
+    pub(crate) fn invalid(&mut self, invalid: &Invalid<'_>) -> Verdict {
         let record = invalid.error.position().unwrap_or_default().record;
         if self.is_behind(record) {
             return Verdict::Aside(PASSED_OVER, BEHIND.into());
@@ -115,7 +124,12 @@ impl Judge {
         if self.known.screen.skips(record) {
             return Verdict::Aside(PASSED_OVER, why(Reason::Skipped).into());
         }
-        Verdict::Aside(INVALID, fault(&invalid.error).into())
+        self.set_invalid(fault(&invalid.error))
+    }
+
+    fn set_invalid(&mut self, why: impl Into<Cow<'static, str>>) -> Verdict {
+        self.invalid += 1;
+        Verdict::Aside(INVALID, why.into())
     }
 
     /// A record without a text was sent, or was not, and that is all that was not known of it.
@@ -143,31 +157,30 @@ impl Judge {
 
     /// What is said of a record that was not sent, and of which it was not known whether it would be.
     pub(crate) fn unsent(&mut self) -> Verdict {
-        let Known {
-            has_texts,
-            has_numbers,
-            is_unique,
-            ..
-        } = self.known;
         if self.is_about_default_text() {
-            return Verdict::Aside(INVALID, RecordError::NoText.to_string().into());
+            return self.set_invalid(RecordError::NoText.to_string());
         }
         self.unclear += 1;
-        let (status, why) = match (has_texts, has_numbers) {
-            (false, true) if !is_unique => (
-                INVALID,
-                "No message could be made of it; why is not known without the text",
-            ),
-            (true, false) => (
+        if self.unsent_are_invalid() {
+            return self
+                .set_invalid("No message could be made of it; why is not known without the text");
+        }
+        let (status, why) = match self.known.has_texts {
+            true => (
                 PASSED_OVER,
                 "It was passed over; why is not known without the suppressed numbers",
             ),
-            _ => (
+            false => (
                 UNCLEAR,
                 "It was not sent: it is invalid, or it was passed over",
             ),
         };
         Verdict::Aside(status, why.into())
+    }
+
+    /// Whether it is known of all who were passed over.
+    const fn unsent_are_invalid(&self) -> bool {
+        self.known.has_numbers && (self.known.has_texts || !self.known.is_unique)
     }
 
     /// What is said of a record in the range of a batch, if it cannot be told whether it is in the batch.
@@ -179,14 +192,22 @@ impl Judge {
 
     /// What is said of a record in no batch; `is_passed` if the run has come further.
     pub(crate) fn outside(&mut self, verdict: Verdict, is_passed: bool) -> Verdict {
+        let Some(invalid) = self.known.invalid else {
+            return match verdict {
+                Verdict::Unsure if is_passed => self.unsent(),
+                verdict => verdict,
+            };
+        };
+        // The run has come to its end: behind so many there are none that it could make nothing of.
+        let is_more = !is_passed && self.unsent_are_invalid() && self.invalid >= invalid;
         match verdict {
-            Verdict::Unsure if is_passed || self.known.is_finished => self.unsent(),
-            Verdict::Message if self.known.is_finished => {
+            Verdict::Unsure if !is_more => self.unsent(),
+            Verdict::Unsure | Verdict::Message => {
                 self.strays += 1;
                 let why = "It is in no batch of the run, which is finished";
                 Verdict::Aside(UNCLEAR, why.into())
             }
-            verdict => verdict,
+            aside @ Verdict::Aside(..) => aside,
         }
     }
 
@@ -225,11 +246,12 @@ pub(crate) fn knowing(text: Option<&str>) -> Known {
         limits: Limits::default(),
         has_default_text: Some(text.is_some()),
         is_assumed: false,
+        texts: Texts::Known,
         has_texts: true,
         has_numbers: true,
         screen: Screen::new(),
         is_unique: false,
         end: None,
-        is_finished: false,
+        invalid: None,
     }
 }

@@ -7,6 +7,7 @@ use batchcast::journal::{Shape, State};
 use batchcast::screen::Screen;
 use batchcast::{Envelope, PhoneNumber, Text};
 
+use super::again;
 use super::judge::{Judge, Known};
 use crate::args::{EnvelopeArgs, ReportArgs, ScreenAgainArgs};
 use crate::config;
@@ -14,8 +15,8 @@ use crate::fail::Usage;
 use crate::recipe::Recipe;
 use crate::screen::Screening;
 use crate::since::Since;
-use crate::terminal;
 use crate::wording::{Wanted, Wording};
+use crate::{readback, terminal};
 
 /// The most that a message takes in a batch of its own, and more: a larger limit is none to any message.
 const LARGE: u64 = 64 * 1024;
@@ -66,6 +67,8 @@ impl Sent {
             texts.has_default_text.is_none() && (screen.unique || screen.limit.is_some());
         let has_texts = !texts.is_missing && !is_mixed && (limit >= LARGE || knows_head);
 
+        let known_texts = texts.known(recipe);
+
         let mut help = Vec::new();
         if !has_texts {
             help.push("--text or --text-file with the text of the send");
@@ -103,13 +106,14 @@ impl Sent {
             envelope,
             limits,
             has_default_text: texts.has_default_text,
+            texts: known_texts,
             has_texts,
             has_numbers,
             screen: as_sent,
             is_assumed: texts.is_assumed,
             is_unique: screen.unique,
             end: end(state, screen.limit),
-            is_finished: state.finished,
+            invalid: readback::invalid(state),
         };
         let mut parser = Parser::new(recipe.format, &recipe.fields());
         // An empty list may have been taken for one of numbers, whatever its text is.
@@ -193,6 +197,22 @@ impl Texts {
             }
         }
         Ok(texts)
+    }
+
+    /// What is known of the text of each message.
+    fn known(&self, recipe: &Recipe) -> again::Texts {
+        if self.is_missing {
+            again::Texts::Unknown
+        } else if let Some(digest) = &recipe.common_text {
+            again::Texts::First(digest.clone())
+        } else if self.text.is_some()
+            || self.template.is_some()
+            || self.has_default_text == Some(false)
+        {
+            again::Texts::Known
+        } else {
+            again::Texts::Unshared
+        }
     }
 }
 

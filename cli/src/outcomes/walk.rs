@@ -85,7 +85,7 @@ pub(crate) fn walk<R: Read>(
             };
         }
         match &mut within {
-            Some(within) => within.item(item, judge, &mut take)?,
+            Some(within) => within.item(item, &record, judge, &mut take)?,
             None => {
                 let is_passed = to_come.peek().is_some();
                 let verdict = judge.outside(item.verdict, is_passed);
@@ -121,12 +121,15 @@ fn refuse_other(sent: &Position, now: &Position) -> Result<()> {
 impl Item {
     fn of(record: &Record<'_>, judge: &mut Judge) -> Result<Self> {
         Ok(match record {
-            Record::Message(message) => Self {
-                position: message.position,
-                to: Some(message.to),
-                has_text: message.text.is_some(),
-                verdict: judge.message(message),
-            },
+            Record::Message(message) => {
+                judge.again.see(message)?;
+                Self {
+                    position: message.position,
+                    to: Some(message.to),
+                    has_text: message.text.is_some(),
+                    verdict: judge.message(message),
+                }
+            }
             Record::Invalid(invalid) => Self {
                 position: invalid.error.position().unwrap_or_default(),
                 to: None,
@@ -188,6 +191,7 @@ impl<'b> Within<'b> {
     fn item(
         &mut self,
         mut item: Item,
+        record: &Record<'_>,
         judge: &mut Judge,
         take: &mut impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
@@ -205,6 +209,12 @@ impl<'b> Within<'b> {
             Verdict::Message => self.sure += 1,
             Verdict::Unsure => self.unsure += 1,
             Verdict::Aside(..) => {}
+        }
+        // If there are as many as were sent, all of these were.
+        if let (Verdict::Message | Verdict::Unsure, Record::Message(message)) =
+            (&item.verdict, record)
+        {
+            judge.again.push(message);
         }
         if self.unsure > 0 {
             self.waiting.push(item);
@@ -249,6 +259,20 @@ impl<'b> Within<'b> {
             take(&self.row(item))?;
         }
         let joined = self.answer.and_then(|answer| answer.joined);
+        let is_another = match judge.again.digest().filter(|_| all == sent) {
+            Some(digest) => digest != self.batch.batch.digest,
+            None => joined.as_ref().is_some_and(Joined::is_of_others),
+        };
+        if is_another {
+            let batch = &self.batch.batch;
+            bail!(
+                "batch {} was sent with records {} to {}, and they are not the same now: {}",
+                batch.number,
+                batch.first.record,
+                batch.last.record,
+                judge.mismatch(),
+            );
+        }
         Ok(joined.map_or(0, |joined| joined.left()))
     }
 

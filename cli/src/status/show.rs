@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::kept::quoted;
 use crate::progress::{batches, count};
 use crate::readback::Seen;
-use crate::{clean, table, terminal};
+use crate::{clean, readback, table, terminal};
 
 /// How many batches of a changing table are shown: it must not be taller than a terminal.
 const SHOWN: usize = 16;
@@ -155,24 +155,18 @@ fn changing(rows: &[Row]) -> String {
 /// What it means. In doubt outranks all else, and what is not at its end outranks what was lost on the way.
 fn exit(rows: &[Row], state: Option<&State>) -> Exit {
     let is_open = |state: &State| !state.finished;
+    let invalid = state.and_then(readback::invalid);
     if rows.iter().any(Row::is_in_doubt) {
         Exit::InDoubt
     } else if state.is_some_and(is_open) || rows.iter().any(Row::is_on_its_way) {
         Exit::Stopped
     } else if state.is_none() && rows.iter().any(Row::is_missing) {
         Exit::Failure
-    } else if rows.iter().any(Row::is_partial) || invalid(state).is_some_and(|invalid| invalid > 0)
-    {
+    } else if rows.iter().any(Row::is_partial) || invalid.is_some_and(|invalid| invalid > 0) {
         Exit::Partial
     } else {
         Exit::Accepted
     }
-}
-
-/// How many records cannot be sent. A run tells when it is finished.
-fn invalid(state: Option<&State>) -> Option<u64> {
-    let finished = state.filter(|state| state.finished)?;
-    Some(finished.totals?.invalid)
 }
 
 /// All counts together.
@@ -289,7 +283,7 @@ fn summary(rows: &[Row], seen: Option<&Seen>, journal: Option<&Path>) -> Vec<Str
         ));
     }
     let path = journal.map(quoted).unwrap_or_default();
-    if let Some(invalid @ 1..) = invalid(state) {
+    if let Some(invalid @ 1..) = state.and_then(readback::invalid) {
         lines.push(format!(
             "Invalid: {} ('batchcast report {path}' says which)",
             count(invalid, "record", "records")
@@ -327,7 +321,7 @@ impl StatusLine {
             outcome: exit.outcome(),
             finished: state.map(|state| state.finished),
             batches: rows.len(),
-            invalid: invalid(state),
+            invalid: state.and_then(readback::invalid),
             sums: Sums::of(rows),
         }
     }

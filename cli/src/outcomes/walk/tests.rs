@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use batchcast::encode::{Batch, Limits};
+use batchcast::encode::{Batch, Limits, Splitter};
 use batchcast::input::{Fields, Format, Parser};
 use batchcast::journal::{Decision, Entry, Header, Journal, Rejected, Shape, State};
-use batchcast::{Envelope, PhoneNumber};
+use batchcast::{Envelope, Message, PhoneNumber, Text};
 use proptest::prelude::*;
 
 use super::*;
@@ -77,6 +77,16 @@ fn number(of: u8) -> String {
     format!("+1415555010{of}")
 }
 
+/// That of a batch with these numbers.
+fn digest(envelope: &Envelope, numbers: impl Iterator<Item = u8>) -> u64 {
+    let mut splitter = Splitter::new(envelope, Limits::default()).unwrap();
+    for of in numbers {
+        let number = PhoneNumber::parse(&number(of)).unwrap();
+        let _ = splitter.push(&Message::new(number)).unwrap();
+    }
+    splitter.finish().unwrap().batch.digest
+}
+
 /// A list, the batches that were made of it, and what a server has of each.
 struct World {
     list: String,
@@ -92,6 +102,7 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
     let envelope = Envelope::new(PhoneNumber::parse("+16505550100").unwrap());
+    let envelope = envelope.with_text(Text::new("Hello").unwrap());
     let header = Header::new(Shape::new(&envelope, Limits::default()), Default::default());
     let mut journal = Journal::create(&path, &header).unwrap();
     let mut list = String::new();
@@ -134,13 +145,14 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
         if became == Became::NotCommitted {
             continue;
         }
+        let numbers = valid.iter().filter_map(|&at| cases[at].number);
         let batch = Batch {
             number,
             first: places[first],
             last: places[last],
             messages: valid.len() as u64,
             bytes: 1,
-            digest: 1,
+            digest: digest(&envelope, numbers),
         };
         journal.append(&Entry::Commit { batch }).unwrap();
         let (mut rejects, mut messages) = (Vec::new(), Vec::new());
@@ -324,6 +336,11 @@ fn another_list_is_refused() {
     for (list, part) in [
         (number(1) + "\n\n" + &number(1) + "\n", "was at line 2"),
         (number(1) + "\n", "ends before record 2"),
+        // The first batch is the same.
+        (
+            number(1) + "\n" + &number(2) + "\n" + &number(1) + "\n",
+            "batch 2 was sent with",
+        ),
     ] {
         let mut world = world(&cases, &accepted);
         world.list = list;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::after::{ask, column, rows};
+use crate::after::{ask, column, rows, sent};
 use crate::api::Api;
 use crate::support::{FROM, Files, Run, TEXT, number, numbers, read};
 
@@ -279,4 +279,92 @@ fn the_sender_of_another_send_makes_it_no_other_list() {
             assert_eq!(column(&rows(&typed.stdout), "status"), whole);
         }
     }
+}
+
+#[test]
+fn what_was_added_to_a_list_is_not_taken_for_invalid() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let names = [(0, "Ann"), (1, ""), (2, "Eve"), (3, "")];
+    let line = |(index, name): (_, &str)| format!("{},{name}\n", number(index));
+    let list = "to,first_name\n".to_owned() + &names.map(line).concat();
+    let path = files.write("list.csv", &list);
+    let run = api
+        .send_without_text("")
+        .arg("--text")
+        .arg(TEMPLATE)
+        .arg(&path);
+    run.run().code(3);
+    std::fs::write(&path, list + &line((4, "Bob")) + &line((5, ""))).unwrap();
+    let journal = files.path("list.csv.batchcast");
+    let whole = ["Delivered", "Invalid", "Delivered", "Invalid", "Unclear"];
+    // With the text it is known of the last one, too.
+    for (text, last) in [("", "Unclear"), (TEMPLATE, "Invalid")] {
+        let mut run = ask(&api, "report").arg(&journal);
+        if !text.is_empty() {
+            run = run.arg("--text").arg(text);
+        }
+        let ran = run.run().code(3).err("is the list longer than it was?");
+        let rows = rows(&ran.stdout);
+        let statuses = column(&rows, "status");
+        assert_eq!(statuses[..5], whole, "{text}");
+        assert_eq!(statuses[5..], [last], "{text}");
+    }
+}
+
+#[test]
+fn another_list_of_the_same_length_is_refused() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let refuse = |run: Run| {
+        let ran = run
+            .run()
+            .code(1)
+            .err("not the list that was sent")
+            .discreet();
+        assert!(!ran.stderr.contains("NotListed"), "{ran:?}");
+    };
+    let (_, journal) = sent(&api, &files, &numbers(4), "--max-messages 2", 0);
+    let report = |list: &str| {
+        let list = files.write("other", list);
+        let out = files.path("out.csv");
+        let run = ask(&api, "report").arg(&journal).arg(list);
+        run.arg("--out").arg(out)
+    };
+    report(&numbers(4)).run().code(0);
+    let others: String = (4..8).map(|index| number(index) + "\n").collect();
+    refuse(report(&others));
+    // One is another, or two have changed places.
+    refuse(report(&numbers(4).replace(&number(2), &number(7))));
+    refuse(report(
+        &[1, 0, 2, 3].map(|index| number(index) + "\n").concat(),
+    ));
+
+    // With texts of their own, some or all of which are the same.
+    let list = |of: usize, text: &str| {
+        let texts = ["Hi", "Hi", "Hi", text];
+        let lines = texts.iter().zip(of..);
+        let line = |(text, index)| format!("{},{text}\n", number(index));
+        "to,text\n".to_owned() + &lines.map(line).collect::<String>()
+    };
+    for last in ["Bye", "Hi"] {
+        let name = format!("{last}.csv");
+        let path = files.write(&name, list(0, last));
+        api.send_without_text("").arg(&path).run().code(0);
+        let journal = files.path(&format!("{name}.batchcast"));
+        let report = || ask(&api, "report --from").arg(FROM).arg(&journal);
+        report().run().code(0);
+        ask(&api, "report").arg(&journal).run().code(0);
+        std::fs::write(&path, list(0, "Goodbye")).unwrap();
+        refuse(report());
+    }
+
+    // The text is not known: who got something is.
+    let path = files.write("list.csv", list(0, "Bye").replace("text", "name"));
+    let run = api.send_without_text("").arg("--text").arg("Hi {{name}}");
+    run.arg(&path).run().code(0);
+    let report = || ask(&api, "report").arg(files.path("list.csv.batchcast"));
+    report().run().code(0);
+    std::fs::write(&path, list(4, "Bye").replace("text", "name")).unwrap();
+    refuse(report());
 }
