@@ -12,7 +12,7 @@ use crate::unpack::Consumed;
 
 /// How often the bar is drawn again, and how often a line is written.
 const BAR_EVERY: Duration = Duration::from_millis(100);
-const LINE_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// From how many columns on there is a bar beside the words, and how many it takes with what is round it.
 const BAR_FROM: usize = 72;
@@ -55,10 +55,7 @@ struct State {
 impl Progress {
     /// Nothing is shown before there is something to show.
     pub(crate) fn new(size: Option<u64>, consumed: Consumed, limit: Option<u64>) -> Self {
-        let bar = (terminal::is_watched() && !terminal::is_quiet())
-            .then(|| ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr()))
-            // So is a terminal that cannot draw.
-            .filter(|bar| !bar.is_hidden());
+        let bar = bar(Some(100));
         if let Some(bar) = &bar {
             // A line above it draws it as well, before there is anything to show.
             style(bar, false);
@@ -236,6 +233,51 @@ impl Way {
     }
 }
 
+/// Lines of a terminal that change, and are gone in the end.
+#[derive(Clone)]
+pub(crate) struct Lines(ProgressBar);
+
+impl Lines {
+    /// None of them yet; `None` if nobody would see them change.
+    pub(crate) fn new() -> Option<Self> {
+        let bar = bar(None)?;
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        terminal::show(Some(bar.clone()));
+        Some(Self(bar))
+    }
+
+    /// How many there is room for, and of how many columns: more of either could not be taken away again.
+    pub(crate) fn room() -> (usize, usize) {
+        let (rows, columns) = size();
+        (rows.saturating_sub(1), columns.saturating_sub(1))
+    }
+
+    /// Shows these.
+    pub(crate) fn set(&self, lines: &[String]) {
+        let (rows, columns) = Self::room();
+        let lines = lines.iter().take(rows).map(|line| cut(line, columns));
+        self.0.set_message(lines.collect::<Vec<_>>().join("\n"));
+        // However soon it comes behind the last one: it may stay.
+        self.0.force_draw();
+    }
+
+    /// Takes them away.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+        terminal::show(None);
+    }
+}
+
+/// A bar, if there is somebody to see it.
+fn bar(size: Option<u64>) -> Option<ProgressBar> {
+    (terminal::is_watched() && !terminal::is_quiet())
+        .then(|| ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr()))
+        // So is a terminal that cannot draw.
+        .filter(|bar| !bar.is_hidden())
+}
+
 /// What there is to say of a send under way.
 #[derive(Debug)]
 struct Parts {
@@ -303,9 +345,13 @@ fn style(bar: &ProgressBar, has_bar: bool) {
 
 /// How wide the terminal is now.
 fn columns() -> usize {
-    console::Term::stderr()
-        .size_checked()
-        .map_or(80, |(_, columns)| usize::from(columns))
+    size().1
+}
+
+/// How many rows and columns the terminal has now.
+fn size() -> (usize, usize) {
+    let size = console::Term::stderr().size_checked();
+    size.map_or((24, 80), |(rows, columns)| (rows.into(), columns.into()))
 }
 
 /// A text cut to so many columns; it is ASCII but for what a server says.

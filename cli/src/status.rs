@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::readback::{self, Seen, Server};
 use crate::signals::Stop;
+use crate::terminal;
 
 /// Runs the command.
 ///
@@ -31,22 +32,25 @@ pub(crate) fn run(args: StatusArgs) -> Result<Exit> {
         let stop = Stop::listen(|| {}).context("cannot listen for signals")?;
         let server = Server::connect(server).await?;
         let screen = Screen::new(args.watch, args.json);
-        let notes = screen.clone();
-        let readback = server.readback(move |line| notes.note(line));
-        let watch = Watch {
+        let readback = server.readback(|line| terminal::note(&format!("batchcast: {line}")));
+        let mut watch = Watch {
             of: &of,
             readback,
             screen: &screen,
             known: HashMap::new(),
+            last: None,
         };
-        let looked = tokio::select! {
-            looked = watch.until_it_ends(args.watch.then_some(args.interval)) => looked,
-            () = stop.asked() => Ok(Err(Exit::Interrupted)),
+        let ended = tokio::select! {
+            ended = watch.until_it_ends(args.watch.then_some(args.interval)) => ended,
+            () = stop.asked() => Ok(Ok(Exit::Interrupted)),
         };
+        let last = watch.last;
         screen.finish();
-        match looked? {
-            Ok((rows, seen)) => screen.tell(&rows, seen.as_ref()),
-            Err(exit) => Ok(exit),
+        match (ended?, last) {
+            // Whoever has seen enough of it keeps what was seen.
+            (Ok(exit), Some(look)) => screen.tell(&look, of.path(), exit).map(|()| exit),
+            (Ok(exit), None) => Ok(exit),
+            (Err(failure), _) => Ok(readback::failed(&failure)),
         }
     });
     runtime.shutdown_background();
@@ -93,8 +97,12 @@ impl Of {
     }
 }
 
-/// What one look has come to: the rows, or how it failed.
-type Looked = Result<Result<(Vec<Row>, Option<Seen>), Exit>>;
+/// What one look has come to.
+struct Look {
+    rows: Vec<Row>,
+    /// What the journal said then, if there is one.
+    seen: Option<Seen>,
+}
 
 struct Watch<'w> {
     of: &'w Of,
@@ -102,11 +110,15 @@ struct Watch<'w> {
     screen: &'w Screen,
     /// What will not change any more, by the API's id.
     known: HashMap<String, Api>,
+    last: Option<Look>,
 }
 
 impl Watch<'_> {
     /// Looks once; with an interval until there is nothing to wait for.
-    async fn until_it_ends(mut self, interval: Option<std::time::Duration>) -> Looked {
+    async fn until_it_ends(
+        &mut self,
+        interval: Option<std::time::Duration>,
+    ) -> Result<Result<Exit, Failure>> {
         loop {
             // A send may be at it: there may be more batches than before.
             let seen = self.of.look()?;
@@ -120,16 +132,14 @@ impl Watch<'_> {
                 (None, _) => Vec::new(),
             };
             if let Err(failure) = self.ask(&mut rows).await {
-                return Ok(Err(readback::failed(&failure)));
+                return Ok(Err(failure));
             }
             self.screen.round(&rows)?;
-            let waits = rows.iter().any(Row::is_on_its_way);
+            let look = self.last.insert(Look { rows, seen });
+            let waits = look.rows.iter().any(Row::is_on_its_way);
             match interval {
                 Some(interval) if waits => tokio::time::sleep(interval).await,
-                _ => {
-                    self.screen.path(self.of.path());
-                    return Ok(Ok((rows, seen)));
-                }
+                _ => return Ok(Ok(show::exit(look))),
             }
         }
     }

@@ -12,7 +12,8 @@ Credentials and server are those of the send (see 'batchcast send --help').
 
 Of a run that is not finished it shows the batches that are in the journal. --watch asks again, at the
 interval and within the API's rate limit, until every accepted batch is completed; on a terminal the
-table changes, elsewhere there is a line for each change. Ctrl-C ends it; nothing else does it stop.
+table changes, elsewhere there is a line for each change. Ctrl-C ends it, and what was seen last is shown;
+nothing else does it stop.
 
 Examples:
   batchcast status numbers.txt.batchcast

@@ -192,6 +192,10 @@ impl Row {
         ("id", Side::Left),
     ];
 
+    /// Those that can be left out where there is no room, what is missed least first.
+    pub(crate) const DISPENSABLE: [&'static str; 5] =
+        ["id", "journal", "records", "processed", "rejected"];
+
     /// As a row of a table.
     pub(crate) fn cells(&self) -> [String; 10] {
         let number = |number: Option<u64>| {

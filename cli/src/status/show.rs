@@ -1,72 +1,44 @@
 //! How a status is shown: a table that changes on a terminal, a line for each change elsewhere, JSON if asked for.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use batchcast::journal::State;
 use batchcast::status::meaning;
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::HumanCount;
 use serde::Serialize;
 
+use super::Look;
 use super::row::Row;
 use crate::cost::Cost;
 use crate::exit::Exit;
 use crate::kept::quoted;
-use crate::progress::{batches, count};
+use crate::progress::{Lines, batches, count};
 use crate::readback::Seen;
 use crate::{clean, readback, table, terminal};
-
-/// How many batches of a changing table are shown: it must not be taller than a terminal.
-const SHOWN: usize = 16;
 
 /// Where it is shown.
 #[derive(Clone)]
 pub(crate) struct Screen {
     /// Only on a terminal, and only to watch.
-    bar: Option<ProgressBar>,
+    table: Option<Lines>,
     watch: bool,
     json: bool,
-    before: Arc<Mutex<Before>>,
-}
-
-/// What was shown before.
-#[derive(Default)]
-struct Before {
-    rows: Vec<Row>,
-    journal: Option<PathBuf>,
+    /// What was shown before.
+    before: Arc<Mutex<Vec<Row>>>,
 }
 
 impl Screen {
     /// Nothing is shown yet.
     pub(crate) fn new(watch: bool, json: bool) -> Self {
-        let bar = (watch && !json).then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{msg}") {
-                bar.set_style(style);
-            }
-            bar
-        });
         Self {
-            bar: bar.filter(|bar| !bar.is_hidden()),
+            table: (watch && !json).then(Lines::new).flatten(),
             watch,
             json,
             before: Arc::default(),
         }
-    }
-
-    /// Shows a line beside it.
-    pub(crate) fn note(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(clean::line(&format!("batchcast: {line}"))),
-            None => terminal::note(&format!("batchcast: {line}")),
-        }
-    }
-
-    /// The journal that is watched.
-    pub(crate) fn path(&self, path: Option<&Path>) {
-        self.before().journal = path.map(Path::to_owned);
     }
 
     /// Shows how it is now, if it is watched.
@@ -74,13 +46,12 @@ impl Screen {
         if !self.watch {
             return Ok(());
         }
-        let mut before = self.before();
-        if let Some(bar) = &self.bar {
-            bar.set_message(changing(rows));
-            bar.tick();
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = &self.table {
+            table.set(&changing(rows, Lines::room()));
         } else {
             for (at, row) in rows.iter().enumerate() {
-                if before.rows.get(at) == Some(row) {
+                if before.get(at) == Some(row) {
                     continue;
                 }
                 if self.json {
@@ -90,57 +61,62 @@ impl Screen {
                 }
             }
         }
-        before.rows = rows.to_vec();
+        *before = rows.to_vec();
         Ok(())
     }
 
     /// Takes the changing table away.
     pub(crate) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if let Some(table) = &self.table {
+            table.finish();
         }
     }
 
-    /// Tells how it is in the end.
-    pub(crate) fn tell(&self, rows: &[Row], seen: Option<&Seen>) -> Result<Exit> {
-        let state = seen.map(|seen| &seen.state);
-        let exit = exit(rows, state);
+    /// Tells how it was when it was looked at last, and how that ended.
+    pub(crate) fn tell(&self, look: &Look, journal: Option<&Path>, exit: Exit) -> Result<()> {
+        let Look { rows, seen } = look;
         if self.json {
             if !self.watch {
                 rows.iter()
                     .try_for_each(|row| terminal::json(&row.json()))?;
             }
+            let state = seen.as_ref().map(|seen| &seen.state);
             terminal::json(&StatusLine::of(rows, state, exit))?;
-            return Ok(exit);
+            return Ok(());
         }
         let cells: Vec<_> = rows.iter().map(Row::cells).collect();
         for line in table::lines(Row::HEADER, &cells) {
             terminal::result(&line)?;
         }
-        let journal = self.before().journal.clone();
-        for line in summary(rows, seen, journal.as_deref()) {
+        for line in summary(rows, seen.as_ref(), journal) {
             terminal::result(&line)?;
         }
-        Ok(exit)
-    }
-
-    fn before(&self) -> MutexGuard<'_, Before> {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(())
     }
 }
 
 /// The batches that still change, and of the others as many as there is room for.
-fn changing(rows: &[Row]) -> String {
+fn changing(rows: &[Row], (lines, columns): (usize, usize)) -> Vec<String> {
+    // Beside an empty line, the header, and the line that says that there are more.
+    let room = lines.saturating_sub(2);
+    let room = room - usize::from(rows.len() > room).min(room);
     let mut shown: Vec<_> = (0..rows.len())
         .filter(|&at| rows[at].is_on_its_way())
-        .take(SHOWN)
+        .take(room)
         .collect();
-    let room = SHOWN - shown.len();
+    let room = room - shown.len();
     let others = (0..rows.len()).rev();
     shown.extend(others.filter(|&at| !rows[at].is_on_its_way()).take(room));
     shown.sort_unstable();
     let cells: Vec<_> = shown.iter().map(|&at| rows[at].cells()).collect();
-    let mut lines = table::lines(Row::HEADER, &cells);
+    // Where a terminal echoes Ctrl-C all moves up by a line, and the first one stays.
+    let mut lines = vec![String::new()];
+    lines.extend(table::lines_within(
+        columns,
+        &Row::DISPENSABLE,
+        Row::HEADER,
+        &cells,
+    ));
     let left = rows.len() - shown.len();
     if left > 0 {
         lines.push(format!(
@@ -148,12 +124,12 @@ fn changing(rows: &[Row]) -> String {
             count(left as u64, "batch more", "batches more")
         ));
     }
-    let lines: Vec<_> = lines.iter().map(|line| clean::line(line)).collect();
-    lines.join("\n")
+    lines
 }
 
 /// What it means. In doubt outranks all else, and what is not at its end outranks what was lost on the way.
-fn exit(rows: &[Row], state: Option<&State>) -> Exit {
+pub(crate) fn exit(Look { rows, seen }: &Look) -> Exit {
+    let state = seen.as_ref().map(|seen| &seen.state);
     let is_open = |state: &State| !state.finished;
     let invalid = state.and_then(readback::invalid);
     if rows.iter().any(Row::is_in_doubt) {

@@ -24,6 +24,11 @@ pub(crate) struct OnScreen {
 impl Run {
     /// Begins it on a terminal of so many columns.
     pub(crate) fn on_screen(self, columns: u16) -> OnScreen {
+        self.on_screen_of(ROWS, columns)
+    }
+
+    /// Begins it on a terminal of this size.
+    pub(crate) fn on_screen_of(self, rows: u16, columns: u16) -> OnScreen {
         let command = self.into_command();
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
@@ -38,14 +43,14 @@ impl Run {
             }
         }
         let size = PtySize {
-            rows: ROWS,
+            rows,
             cols: columns,
             ..PtySize::default()
         };
         let pair = native_pty_system().openpty(size).unwrap();
         let child = pair.slave.spawn_command(builder).unwrap();
         drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, columns, 1_000)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 1_000)));
         let mut output = pair.master.try_clone_reader().unwrap();
         let seen = Arc::clone(&screen);
         let reader = std::thread::spawn(move || {

@@ -216,7 +216,7 @@ fn nobody_is_told_to_go_on_with_a_run_that_a_process_is_at() {
     let api = Api::start(|sandbox| sandbox);
     let files = Files::new();
     let journal = files.path("journal");
-    let run = api.send("--max-messages 2 --journal").arg(&journal);
+    let run = api.send("--max-messages 2").arg("--journal").arg(&journal);
     // Standard input stays open.
     let mut sending = run.start();
     let list = sending.stdin.as_mut().unwrap();
@@ -248,5 +248,59 @@ fn codes_stand_under_the_batches_that_they_are_of() {
     assert_eq!(
         begins,
         ["1 delivered", "  SMS-CAR-411", "Rejected of the others"]
+    );
+}
+
+#[test]
+fn a_watch_fits_into_its_terminal_and_leaves_what_was_seen() {
+    let api = Api::start(|sandbox| sandbox.looks(1_000_000));
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &numbers(50), "--max-messages 1", 0);
+    for (columns, has_ids) in [(80, false), (200, true)] {
+        let watch = ask(&api, "status --watch --interval 1h").arg(&journal);
+        let mut screen = watch.on_screen_of(24, columns);
+        let is_whole = |shown: &str| {
+            // As the terminal has them: they are filled up with spaces.
+            let cells: Vec<_> = shown.chars().collect();
+            let lines = cells.chunks(columns.into());
+            let lines: Vec<String> = lines.map(|line| line.iter().collect()).collect();
+            let is_row = |(line, batch): (&String, usize)| {
+                line.starts_with(&format!("{batch:>5} ")) && line.contains("Processing")
+            };
+            lines.len() == 23
+                && lines[1].starts_with("batch ")
+                && lines[1].trim_end().ends_with("id") == has_ids
+                && lines[2..22].iter().zip(1..).all(is_row)
+                && lines[22].trim_end() == "and 30 batches more"
+        };
+        screen.until_it(is_whole, "the whole table");
+        screen.types("\u{3}");
+        let shown = screen.code(130);
+        assert!(
+            shown.contains("Completed: 0 batches, 50 on the way"),
+            "{shown}"
+        );
+        let headers = shown.matches("batch  records").count();
+        assert!(headers <= 1 && !shown.contains("batches more"), "{shown}");
+    }
+}
+
+#[test]
+fn a_watch_that_is_interrupted_has_a_summary() {
+    let api = Api::start(|sandbox| sandbox.looks(1_000_000));
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &numbers(2), "", 0);
+    let watch = ask(&api, "status --watch --interval 1h --json");
+    let watching = watch.arg(&journal).start();
+    watching.until_out("Processing");
+    watching.signal(Signal::INT);
+    let lines = watching.wait().code(130).json();
+    assert_eq!(
+        json!([
+            lines[1]["event"],
+            lines[1]["outcome"],
+            lines[1]["onTheirWay"]
+        ]),
+        json!(["status", "interrupted", 1])
     );
 }

@@ -201,6 +201,18 @@ impl Stream {
         String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
     }
 
+    fn until(&self, part: &str) {
+        let started = Instant::now();
+        while !self.so_far().contains(part) {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "no {part:?} in {}",
+                self.so_far()
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn whole(self) -> String {
         self.thread.join().unwrap();
         String::from_utf8(self.text.lock().unwrap().clone()).unwrap()
@@ -224,15 +236,12 @@ impl Running {
 
     /// Waits until this is on stderr.
     pub(crate) fn until_err(&self, part: &str) {
-        let started = Instant::now();
-        while !self.stderr.so_far().contains(part) {
-            assert!(
-                started.elapsed() < PATIENCE,
-                "no {part:?} in {}",
-                self.stderr.so_far()
-            );
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.stderr.until(part);
+    }
+
+    /// Waits until this is on stdout.
+    pub(crate) fn until_out(&self, part: &str) {
+        self.stdout.until(part);
     }
 
     /// Waits for its end, and looks whether it has kept everything private.
