@@ -145,7 +145,8 @@ fn listed(
     }
     let mut lines = vec![format!("{what}: {}", HumanCount(count))];
     lines.extend(samples.iter().map(|sample| format!("  {sample}")));
-    let more = count > samples.len() as u64;
+    // None of them are shown if an earlier process has met all.
+    let more = !samples.is_empty() && count > samples.len() as u64;
     match file {
         Some(path) => lines.push(format!("  all of them are in {}", path.display())),
         None if more => lines.push(format!(

@@ -190,6 +190,20 @@ fn what_is_sent_again_has_rejects_of_its_own() {
 }
 
 #[test]
+fn behind_none_there_are_no_more() {
+    let api = Api::start(|sandbox| sandbox.reject("every:2".parse().unwrap()));
+    api.faults("batch 2-20: answer 408");
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(3));
+    let ran = api.send("--max-messages 2").arg(&list).run().code(4);
+    ran.out("Rejected: 1\n  record 2 (line 2): ");
+    api.faults("");
+    // This process has met none.
+    let ran = api.resume(files.path("list.txt.batchcast")).run().code(3);
+    ran.out("Rejected: 1\n  (--rejected PATH writes them to a file)");
+}
+
+#[test]
 fn a_canary_that_was_found_shows_its_rejects() {
     let cut = Cut::start(CUT);
     let flags = format!("--canary {BATCH} --max-failed 50%");
