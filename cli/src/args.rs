@@ -174,6 +174,9 @@ Examples:
 Exit codes: 0 everything encoded, 1 failure, 2 wrong usage, 3 some records invalid.";
 
 const SANDBOX_EXAMPLES: &str = "\
+It keeps the last 10,000 batches and, of all of them, the last 100,000 messages; older ones are not known to it
+any more. --record keeps all.
+
 Examples:
   batchcast sandbox
   batchcast sandbox --listen 127.0.0.1:8025 --record received.ndjson --reject every:100

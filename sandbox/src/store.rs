@@ -12,7 +12,7 @@ use crate::number::Number;
 use crate::state::FOREVER;
 
 /// The last batches that can be read back. Older ones are unknown again.
-pub const STORED_BATCHES: usize = 1_000;
+pub const STORED_BATCHES: usize = 10_000;
 
 /// The last messages, over all batches, that can be listed. The counts of a batch stay exact beyond that.
 pub const STORED_MESSAGES: usize = 100_000;

@@ -187,3 +187,12 @@ fn wrong_flags_say_what_is_expected() {
     help.out("batch every 5: reset answer")
         .out("random:SEED:RATE");
 }
+
+#[test]
+fn how_much_it_keeps_is_said() {
+    use batchcast_sandbox::{STORED_BATCHES, STORED_MESSAGES};
+    let ran = batchcast("sandbox --help").run().code(0);
+    let number = |number: usize| indicatif::HumanCount(number as u64).to_string();
+    ran.out(&format!("the last {} batches", number(STORED_BATCHES)))
+        .out(&format!("the last {} messages", number(STORED_MESSAGES)));
+}
