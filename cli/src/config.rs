@@ -87,11 +87,7 @@ impl List {
         let file = match args.file {
             Some(typed) => Some(typed).filter(|file| !is_stdin(file)),
             // Whatever standard input is now, such as nothing at all, it is not taken for the list unasked.
-            None => Some(recipe.list.ok_or_else(|| {
-                Usage::error(
-                    "the list came from standard input: give the same list again, as FILE, or as - on standard input",
-                )
-            })?),
+            None => Some(recipe.list()?.to_owned()),
         };
         let mut again = args.envelope;
         if again.text.is_none() && again.text_file.is_none() {

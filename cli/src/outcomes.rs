@@ -33,7 +33,6 @@ use self::tally::Tally;
 use self::walk::Answer;
 use crate::args::ReportArgs;
 use crate::exit::Exit;
-use crate::fail::Usage;
 use crate::input::Source;
 use crate::progress::count;
 use crate::readback::{self, Seen, Server};
@@ -184,12 +183,7 @@ fn list(typed: Option<&Path>, recipe: &Recipe) -> Result<Source> {
     match typed {
         Some(file) if file.as_os_str() == "-" => Source::of_path(None),
         Some(file) => Source::of_path(Some(file)),
-        None => match &recipe.list {
-            Some(before) => Source::of_path(Some(before)),
-            None => Err(Usage::error(
-                "the list came from standard input: give the same list again, as FILE or on standard input (-)",
-            )),
-        },
+        None => Source::of_path(Some(recipe.list()?)),
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::common_text;
 use crate::config::{self, List};
+use crate::fail::Usage;
 use crate::screen::ScreenRecipe;
 
 /// The program's own options in a journal's first line.
@@ -84,6 +85,19 @@ impl Recipe {
             canary: None,
             server: server.to_owned(),
         }
+    }
+
+    /// The path of the list, so that it can be read again.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn list(&self) -> Result<&Path> {
+        self.list.as_deref().ok_or_else(|| {
+            Usage::error(
+                "the journal does not say where the list is, which came from standard input or has a name that is not UTF-8: \
+                 give the same list again, as FILE, or as - on standard input",
+            )
+        })
     }
 
     /// As a journal has it.

@@ -297,3 +297,29 @@ fn a_list_that_has_grown_is_told() {
     let ran = ask(&api, "report").arg(&journal).run();
     ran.code(1).err("not the list that was sent");
 }
+
+// Elsewhere there are file systems without such names.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_list_whose_name_is_not_utf8_has_to_be_given() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let api = Api::start(|sandbox| sandbox);
+    api.faults("batch 2-20: answer 408");
+    let files = Files::new();
+    let name = std::ffi::OsStr::from_bytes(b"l\xfcste.txt");
+    let list = files.path("").join(name);
+    std::fs::write(&list, numbers(3)).unwrap();
+    let journal = files.path("journal");
+    let send = api.send("--max-messages 2").arg("--journal").arg(&journal);
+    send.arg(&list).run().code(4);
+    let report = || ask(&api, "report").arg(&journal);
+    for run in [report(), api.resume(&journal)] {
+        run.run()
+            .code(2)
+            .err("has a name that is not UTF-8")
+            .err("as FILE");
+    }
+    report().arg(&list).run().code(4);
+    api.faults("");
+    api.resume(&journal).arg(&list).run().code(0);
+}
