@@ -8,11 +8,13 @@ mod known;
 mod out;
 mod page;
 mod paused;
+mod reading;
 mod rejects;
 mod row;
 mod tally;
 mod walk;
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -28,6 +30,7 @@ use self::judge::Judge;
 use self::known::Sent;
 use self::out::Out;
 use self::paused::Stoppable;
+use self::reading::Reading;
 use self::rejects::RejectsOf;
 use self::tally::Tally;
 use self::walk::Answer;
@@ -109,16 +112,10 @@ fn report(
     let Seen { state, is_at_work } = seen;
     let mut tally = Tally::new(seen);
     let held = state.held();
-    let many = held.len();
-    let mut asked = 0;
+    let many = state.ids().count();
+    let mut reading = Reading::new(many, out.is_stdout() && std::io::stdout().is_terminal());
     let ask = |batch: &BatchState| {
-        asked += 1;
-        if many > 1 {
-            let number = batch.batch.number;
-            terminal::note(&format!(
-                "batchcast: reading batch {number} ({asked} of {many})"
-            ));
-        }
+        reading.batch(batch.batch.number);
         let rejects = rejects.batch(batch)?;
         let joined = runtime.block_on(async {
             tokio::select! {
@@ -135,6 +132,7 @@ fn report(
         counted.add(row)?;
         out.row(row)
     });
+    drop(reading);
     // Whatever came of it: nobody waits for it any more, and no file takes the place of one that was there.
     if stop.is_asked() {
         return Err(Ended::Interrupted.into());

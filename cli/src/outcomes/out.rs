@@ -86,7 +86,7 @@ impl Out {
             }
             None => None,
         };
-        let rows = to.map(|to| Rows::new(args.format, to)).transpose()?;
+        let rows = to.map(|to| Rows::new(args.format, to));
         Ok(Self {
             is_stdout: rows.is_some() && file.is_none(),
             has_page: page.is_some(),
@@ -94,6 +94,11 @@ impl Out {
             file,
             page,
         })
+    }
+
+    /// Whether the rows go to standard output.
+    pub(crate) const fn is_stdout(&self) -> bool {
+        self.is_stdout
     }
 
     /// Writes a row.

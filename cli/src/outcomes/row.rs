@@ -47,8 +47,14 @@ pub(crate) const UNCLEAR: &str = "Unclear";
 
 /// Writes rows.
 pub(crate) enum Rows<W: Write> {
-    Csv(Box<csv::Writer<W>>),
+    Csv(Box<Table<W>>),
     Ndjson(W),
+}
+
+/// A table whose header is written with its first row, or at its end.
+pub(crate) struct Table<W: Write> {
+    writer: csv::Writer<W>,
+    has_header: bool,
 }
 
 /// The columns, in the order of [`Row`].
@@ -67,20 +73,18 @@ const COLUMNS: [&str; 11] = [
 ];
 
 impl<W: Write> Rows<W> {
-    /// Begins; a table with its header.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub(crate) fn new(format: RowsArg, out: W) -> io::Result<Self> {
-        Ok(match format {
+    /// Nothing is written yet.
+    pub(crate) fn new(format: RowsArg, out: W) -> Self {
+        match format {
             RowsArg::Ndjson => Self::Ndjson(out),
             RowsArg::Csv => {
                 let mut builder = csv::WriterBuilder::new();
-                let mut writer = builder.has_headers(false).from_writer(out);
-                writer.write_record(COLUMNS).map_err(io_error)?;
-                Self::Csv(Box::new(writer))
+                Self::Csv(Box::new(Table {
+                    writer: builder.has_headers(false).from_writer(out),
+                    has_header: false,
+                }))
             }
-        })
+        }
     }
 
     /// Writes a row.
@@ -89,7 +93,7 @@ impl<W: Write> Rows<W> {
     /// If it cannot be written.
     pub(crate) fn write(&mut self, row: &Row<'_>) -> io::Result<()> {
         match self {
-            Self::Csv(writer) => writer.serialize(row).map_err(io_error),
+            Self::Csv(table) => table.begun()?.serialize(row).map_err(io_error),
             Self::Ndjson(out) => {
                 serde_json::to_writer(&mut *out, row)?;
                 out.write_all(b"\n")
@@ -97,15 +101,25 @@ impl<W: Write> Rows<W> {
         }
     }
 
-    /// Writes out what is buffered.
+    /// There are no more: writes out what is buffered.
     ///
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Csv(writer) => writer.flush(),
+            Self::Csv(table) => table.begun()?.flush(),
             Self::Ndjson(out) => out.flush(),
         }
+    }
+}
+
+impl<W: Write> Table<W> {
+    /// Its writer, behind the header.
+    fn begun(&mut self) -> io::Result<&mut csv::Writer<W>> {
+        if !std::mem::replace(&mut self.has_header, true) {
+            self.writer.write_record(COLUMNS).map_err(io_error)?;
+        }
+        Ok(&mut self.writer)
     }
 }
 
@@ -137,13 +151,10 @@ mod tests {
     #[test]
     fn a_pipe_that_nobody_reads_is_known_as_one() {
         for format in [RowsArg::Csv, RowsArg::Ndjson] {
-            let written = Rows::new(format, Unread).and_then(|mut rows| {
-                // More than is kept back.
-                for _ in 0..10_000 {
-                    rows.write(&row())?;
-                }
-                rows.flush()
-            });
+            let mut rows = Rows::new(format, Unread);
+            // More than is kept back.
+            let written = (0..10_000).try_for_each(|_| rows.write(&row()));
+            let written = written.and_then(|()| rows.flush());
             assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         }
     }
@@ -168,11 +179,11 @@ mod tests {
     fn both_formats_say_the_same() {
         let row = row();
         let (mut table, mut lines) = (Vec::new(), Vec::new());
-        let mut rows = Rows::new(RowsArg::Csv, &mut table).unwrap();
+        let mut rows = Rows::new(RowsArg::Csv, &mut table);
         rows.write(&row).unwrap();
         rows.flush().unwrap();
         drop(rows);
-        let mut rows = Rows::new(RowsArg::Ndjson, &mut lines).unwrap();
+        let mut rows = Rows::new(RowsArg::Ndjson, &mut lines);
         rows.write(&row).unwrap();
         drop(rows);
         assert_eq!(

@@ -44,7 +44,9 @@ fn a_record_whose_text_could_not_be_filled_in_has_nobodys_message() {
     let other = report().arg("--text").arg("Dear {{first_name}}");
     other.run().code(2).err("the same --text or --text-file");
     let other = report().arg("--text").arg("Hi");
-    other.run().code(2).err("the same --text or --text-file");
+    let refused = other.run().code(2).err("the same --text or --text-file");
+    // Nothing was begun.
+    assert_eq!(refused.stdout, "");
     for flag in ["--out", "--html"] {
         let over = report().arg(flag).arg(&text);
         over.run().code(2).err("is the file of the text");

@@ -92,6 +92,29 @@ fn an_interrupted_report_writes_no_file() {
 }
 
 #[test]
+fn how_far_it_is_is_told_and_does_not_fill_the_log() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    api.faults("batch 2: answer 500");
+    let flags = "--max-messages 1 --in-doubt skip";
+    let (_, journal) = sent(&api, &files, &numbers(12), flags, 3);
+    let ran = ask(&api, "report").arg(&journal).run().code(3);
+    let lines = ran.stderr.lines();
+    assert!(lines.filter(|line| line.contains("reading")).count() < 11);
+
+    // The server is not asked about the one that nobody knows of.
+    api.faults("messages 11: hold answer");
+    let out = files.path("out.csv");
+    let run = ask(&api, "report --out").arg(&out).arg(&journal);
+    let run = run.env("BATCHCAST_TEST_PAUSES", "answer=1h");
+    let mut screen = run.on_screen(100);
+    screen.until("reading batch 12 (11 of 11)");
+    assert!(!screen.shows().contains("reading batch 11"));
+    screen.types("\u{3}");
+    screen.code(130);
+}
+
+#[test]
 fn rows_that_nobody_reads_are_not_asked_for() {
     let api = Api::start(|sandbox| sandbox);
     let files = Files::new();
