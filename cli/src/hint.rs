@@ -1,10 +1,15 @@
 //! From what went wrong to the flag that helps.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::time::{Duration, SystemTime};
 
 use batchcast::journal::JournalError;
-use batchcast::send::{ClientError, FailureKind};
+use batchcast::send::{ClientError, FailureKind, Stopped};
 use batchcast::{Error, ErrorKind, HeaderError, PhoneNumberError, RecordError, TextError};
+use jiff::Timestamp;
+
+use crate::progress::short_time;
 
 /// What to do about an error, if there is something.
 pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
@@ -126,7 +131,45 @@ fn of_journal(error: &JournalError) -> Option<&'static str> {
     })
 }
 
-/// The same for why a send stopped.
+/// The same for why a send stopped, of which there is a journal or not.
+pub(crate) fn of_stopped(stopped: &Stopped, has_journal: bool) -> Option<Cow<'static, str>> {
+    match (stopped.failure.kind(), stopped.report.not_before) {
+        (
+            FailureKind::Answer(_)
+            | FailureKind::Authorization(_)
+            | FailureKind::Paused
+            | FailureKind::Interrupted,
+            Some(until),
+        ) => {
+            let pause = pause(until);
+            Some(Cow::Owned(if has_journal {
+                format!("{pause}; 'batchcast resume' keeps to it")
+            } else {
+                format!("{pause}: a request before would make it longer")
+            }))
+        }
+        (kind, _) => of_failure(kind).map(Cow::Borrowed),
+    }
+}
+
+/// How long the server wants to be left alone, and until when.
+pub(crate) fn pause(until: SystemTime) -> String {
+    let wait = until.duration_since(SystemTime::now()).unwrap_or_default();
+    // In whole seconds, and not too early.
+    let wait = Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+    format!(
+        "the server wants a pause of {}, until {:.0}",
+        short_time(wait),
+        timestamp(until)
+    )
+}
+
+/// A time, or the last one that the calendar has.
+pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
+    Timestamp::try_from(time).unwrap_or(Timestamp::MAX)
+}
+
+/// The same for why the server could not be asked, or a send stopped.
 pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
     Some(match failure {
         FailureKind::Input(error) => return of_kind(error.kind()),

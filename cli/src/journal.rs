@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use batchcast::journal::{BatchState, Header, Journal, JournalError, Status};
@@ -36,6 +37,8 @@ pub(crate) struct Plan {
     places: Vec<Place>,
     /// Whether that of a finished run may make room for it.
     again: bool,
+    /// Until when the server wants nothing to be sent, says a run that came to nothing.
+    pub(crate) not_before: Option<SystemTime>,
 }
 
 #[derive(Debug)]
@@ -49,7 +52,7 @@ enum Place {
 enum Before {
     Nothing,
     /// A run of which nobody has got a message.
-    Unused(Journal),
+    Unused(Journal, Option<SystemTime>),
     /// A file that does not even say of which run it is, locked.
     Headless(File),
     /// A run that is finished, and its name.
@@ -88,10 +91,16 @@ impl Plan {
                 vec![Place::In(directory)]
             }
         };
-        let plan = Self { places, again };
+        let mut plan = Self {
+            places,
+            again,
+            not_before: None,
+        };
         for place in &plan.places {
-            if let Place::File(path) = place {
-                plan.look(path)?;
+            if let Place::File(path) = place
+                && let Before::Unused(_, until) = plan.look(path)?
+            {
+                plan.not_before = plan.not_before.max(until);
             }
         }
         Ok(plan)
@@ -122,7 +131,7 @@ impl Plan {
         match self.look(path)? {
             Before::Nothing => make_directory(path)?,
             // Held open, so that nobody else begins a run with it meanwhile.
-            Before::Unused(held) => {
+            Before::Unused(held, _) => {
                 remove(path)?;
                 drop(held);
             }
@@ -161,7 +170,7 @@ impl Plan {
             |batch: &BatchState| matches!(batch.status, Status::Refused { .. } | Status::Withdrawn);
         // Also one that is finished, if its list was empty or nothing in it valid.
         if state.batches.iter().all(is_refused) {
-            return Ok(Before::Unused(journal));
+            return Ok(Before::Unused(journal, state.not_before));
         }
         if state.finished && !self.again {
             return Err(Usage::error(format!(

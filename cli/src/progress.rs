@@ -400,7 +400,7 @@ pub(crate) fn time(elapsed: Duration) -> String {
 }
 
 /// The same in whole seconds, for what is soon past.
-fn short_time(elapsed: Duration) -> String {
+pub(crate) fn short_time(elapsed: Duration) -> String {
     match elapsed.as_secs() {
         seconds @ 60.. => time(Duration::from_secs(seconds)),
         seconds => format!("{seconds} s"),

@@ -1,7 +1,8 @@
 //! What `status` and `report` have in common: what the journal says, the server that is asked, and how a failure to ask ends.
 
+use std::borrow::Cow;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use batchcast::journal::{Journal, JournalError, State};
@@ -112,10 +113,15 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
 
 /// Tells why the server could not be asked.
 pub(crate) fn failed(failure: &Failure) -> Exit {
-    let hint = hint::of_failure(failure.kind());
+    let until = failure.retry_after();
+    let until = until.and_then(|wait| SystemTime::now().checked_add(wait));
+    let hint = match until {
+        Some(until) => Some(hint::pause(until).into()),
+        None => hint::of_failure(failure.kind()).map(Cow::Borrowed),
+    };
     fail::explain(
         &format!("batchcast: stopped: {failure}"),
-        hint,
+        hint.as_deref(),
         terminal::note,
     );
     if failure.is_passing() {

@@ -399,6 +399,7 @@ pub(crate) struct SummaryLine {
     replayed: u64,
     elapsed_ms: u64,
     error: Option<String>,
+    not_before: Option<String>,
     journal: Option<String>,
     resume: Option<String>,
 }
@@ -429,6 +430,7 @@ impl SummaryLine {
             replayed: report.replayed,
             elapsed_ms: millis(report.elapsed),
             error: ended.as_ref().err().map(ToString::to_string),
+            not_before: (report.not_before).map(|until| format!("{:.3}", hint::timestamp(until))),
             journal: kept.map(|kept| kept.path.display().to_string()),
             resume: kept
                 .filter(|_| ended.is_err())

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use batchcast::Text;
@@ -92,6 +93,17 @@ pub(crate) enum Start {
     New(Plan),
     /// With that of a run that is not finished.
     Again(Journal, Box<State>),
+}
+
+impl Start {
+    /// Until when the server wants nothing to be sent, says the process before.
+    fn not_before(&self) -> Option<SystemTime> {
+        match self {
+            Self::Unkept => None,
+            Self::New(plan) => plan.not_before,
+            Self::Again(_, state) => state.not_before,
+        }
+    }
 }
 
 /// How it ended, and what is kept of it.
@@ -225,8 +237,16 @@ impl Job {
             Stop::listen(move || saver.flush_if_free()).context("cannot listen for signals")?;
         let pauses = Pauses::of_env()?;
         let asks = self.asks();
-        let before = self.before()?;
+        let mut before = self.before()?;
+        before.report.not_before =
+            (self.start.not_before()).filter(|&until| until > SystemTime::now());
         let (client, server, sandbox) = connect(self.target, &pauses).await?;
+        // Before anything is asked: another request in a pause would make it longer.
+        if let Some(until) = self.start.not_before()
+            && let Err(failure) = client.hold_until(until)
+        {
+            return Ok(before.stopped(failure));
+        }
         let (list, delivery, care) = (self.list, self.delivery, self.care);
         let mut reconciliation = pauses.reconciliation().policy(policy(delivery.in_doubt));
         if matches!(
@@ -500,10 +520,10 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
     let flushed = notes.flush();
     let exit = Exit::of_send(result, kept.is_some());
     if let Err(stopped) = result {
-        let hint = hint::of_failure(stopped.failure.kind());
+        let hint = hint::of_stopped(stopped, kept.is_some());
         fail::explain(
             &format!("batchcast: stopped: {stopped}"),
-            hint,
+            hint.as_deref(),
             terminal::error,
         );
     }

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -195,11 +196,14 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         application: Map<String, Value>,
     },
-    /// The process ends before its input does. For people: nothing is made of it.
+    /// The process ends before its input does.
     Stopped {
-        /// Why.
+        /// Why. For people: nothing is made of it.
         #[serde(serialize_with = "plain::serialize")]
         reason: String,
+        /// Until when the server wants nothing to be sent, if it has asked for a pause that is not over.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "time")]
+        not_before: Option<SystemTime>,
     },
     /// The input is at its end, and every batch is settled.
     Finished {
@@ -263,6 +267,35 @@ struct PositionDef {
     record: u64,
     line: u64,
     byte: u64,
+}
+
+/// Times are RFC 3339, in UTC, with milliseconds.
+mod time {
+    use std::time::SystemTime;
+
+    use jiff::Timestamp;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        time: &Option<SystemTime>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let Some(time) = *time else {
+            return to.serialize_none();
+        };
+        // A server may name a time that no calendar has.
+        let time = Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
+        to.collect_str(&format_args!("{time:.3}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<SystemTime>, D::Error> {
+        let time = String::deserialize(from)?;
+        let time: Timestamp = time.parse().map_err(D::Error::custom)?;
+        time.try_into().map(Some).map_err(D::Error::custom)
+    }
 }
 
 /// Digests are strings: `jq` and JavaScript keep no more than 53 bits of a number.

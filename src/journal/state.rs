@@ -29,6 +29,8 @@ pub struct State {
     pub resumes: Vec<Map<String, Value>>,
     /// Why the last process stopped, if it said so.
     pub stopped: Option<String>,
+    /// Until when the server wanted nothing to be sent, when a process stopped last that knew of such a pause. It may be over.
+    pub not_before: Option<SystemTime>,
     /// How many bytes at the file's end a crash had left of what was not yet written.
     pub torn: u64,
 }
@@ -217,6 +219,7 @@ impl Sum {
             resumed: 0,
             resumes: Vec::new(),
             stopped: None,
+            not_before: None,
             torn: 0,
         };
         Self {
@@ -292,7 +295,11 @@ impl Sum {
                 self.state.stopped = None;
                 self.state.finished = false;
             }
-            Entry::Stopped { reason } => self.state.stopped = Some(reason),
+            Entry::Stopped { reason, not_before } => {
+                self.state.stopped = Some(reason);
+                // A process that was killed while it waited has said nothing.
+                self.state.not_before = not_before.or(self.state.not_before);
+            }
             Entry::Finished {
                 batches,
                 messages,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, redirect, retry};
@@ -106,6 +106,27 @@ impl Client {
             ca_bundle: None,
             user_agent: concat!("batchcast/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
+    }
+
+    /// Holds all requests back until then: a server has asked another process for it
+    /// ([`State::not_before`](crate::journal::State::not_before)). [`Sender::resume`](super::Sender::resume) does it by itself.
+    ///
+    /// # Errors
+    /// If that is in more than a day, and so longer than a server is waited for.
+    pub fn hold_until(&self, until: SystemTime) -> Result<(), Failure> {
+        let wait = until.duration_since(SystemTime::now()).unwrap_or_default();
+        if pace::is_too_long(Some(wait)) {
+            return Err(FailureKind::Paused.into());
+        }
+        if !wait.is_zero() {
+            self.http.pacer.penalty(wait);
+        }
+        Ok(())
+    }
+
+    /// Until when all requests are held back, if they are.
+    pub(super) fn held_until(&self) -> Option<SystemTime> {
+        self.http.pacer.held_until()
     }
 
     pub(super) const fn timeouts(&self) -> Timeouts {

@@ -77,7 +77,7 @@
 //! | | 401 | get a new token and try again, once; then stop |
 //! | | 411 | try again with a `Content-Length`, and keep to that; stop if it had one, or without a spool |
 //! | | 413 | split the batch in halves, and keep to the smaller limit; stop if it has one message, or without a spool |
-//! | | 429 | send nothing for `Retry-After`, else 30 s, and try again; stop if it is more than a day |
+//! | | 429 | send nothing for `Retry-After`, else 30 s, and try again; stop if it is more than a day. With a journal a further process keeps to it |
 //! | | 3xx, other 4xx | stop |
 //! | | no token | the token endpoint was asked again by its own rules: stop |
 //! | in doubt | | look for it in the API's list of batches ([`Reconciliation`]): found is accepted; not found after a grace period is decided by the [`DoubtPolicy`] |

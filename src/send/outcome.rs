@@ -4,7 +4,9 @@
 use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
 
 use crate::encode::Batch;
 use crate::error::Error;
@@ -155,6 +157,8 @@ pub struct Report {
     pub failed_batch: Option<u64>,
     /// How long it took.
     pub elapsed: Duration,
+    /// Until when the server wants nothing to be sent, if it has asked for a pause that is not over.
+    pub not_before: Option<SystemTime>,
 }
 
 impl Report {
@@ -163,7 +167,8 @@ impl Report {
     pub fn of_journal(state: &State) -> Self {
         let mut account = Account::default();
         account.add_unreached(state.held().into_iter().cloned());
-        let (report, _) = account.close(false);
+        let (mut report, _) = account.close(false);
+        report.not_before = state.not_before.filter(|&until| until > SystemTime::now());
         report
     }
 }
@@ -190,10 +195,16 @@ impl Stopped {
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.report.failed_batch {
-            Some(number) => write!(f, "batch {number}: {}", self.failure),
-            None => self.failure.fmt(f),
+        if let Some(number) = self.report.failed_batch {
+            write!(f, "batch {number}: ")?;
         }
+        self.failure.fmt(f)?;
+        if let Some(until) = self.report.not_before {
+            // A server may name a time that no calendar has.
+            let until = Timestamp::try_from(until).unwrap_or(Timestamp::MAX);
+            write!(f, "; the server wants nothing to be sent before {until:.0}")?;
+        }
+        Ok(())
     }
 }
 
@@ -231,6 +242,17 @@ impl Failure {
                 format!("{}; {}", failure.brief(), why.brief())
             }
             kind => kind.to_string(),
+        }
+    }
+
+    /// How long the server wants to be left alone, if it said so in this answer (`Retry-After`).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.kind() {
+            FailureKind::Answer(answer) => answer.retry_after,
+            FailureKind::Authorization(cause) => cause.retry_after(),
+            FailureKind::Unclear { failure, why } => failure.retry_after().max(why.retry_after()),
+            _ => None,
         }
     }
 
@@ -325,6 +347,9 @@ pub enum FailureKind {
         /// Why the list does not tell.
         why: Failure,
     },
+    /// The server has asked an earlier process for a pause, and it is over in more than a day ([`Report::not_before`]).
+    #[error("the server has asked for a pause that is longer than a day")]
+    Paused,
     /// Whoever was asked behind the [canary](super::Sender::canary) does not want the rest to be sent.
     #[error("stopped behind the canary: the rest is not sent")]
     Declined,

@@ -10,7 +10,7 @@
 //! after it was known how little.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
@@ -130,6 +130,13 @@ impl Pacer {
     pub(super) fn is_holding(&self) -> bool {
         let held = self.lock().not_before;
         held.is_some_and(|instant| Instant::now() < instant)
+    }
+
+    /// Until when requests are held back, if they are.
+    pub(super) fn held_until(&self) -> Option<SystemTime> {
+        let instant = self.lock().not_before?;
+        let wait = instant.checked_duration_since(Instant::now())?;
+        SystemTime::now().checked_add(wait)
     }
 
     /// A `429`: nothing leaves for so long.

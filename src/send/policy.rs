@@ -161,6 +161,7 @@ impl Policy {
             | FailureKind::TooLarge { .. }
             | FailureKind::Unseen
             | FailureKind::Unclear { .. }
+            | FailureKind::Paused
             | FailureKind::Declined
             | FailureKind::Changed(_) => Action::Stop,
         }
@@ -224,6 +225,7 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         | FailureKind::TooLarge { .. }
         | FailureKind::Unseen
         | FailureKind::Unclear { .. }
+        | FailureKind::Paused
         | FailureKind::Declined
         | FailureKind::Journal(_) => true,
         // A disk that is full passes; a place that there is not does not.

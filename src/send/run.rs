@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use futures::Stream;
 use serde_json::{Map, Value};
@@ -17,6 +17,7 @@ use crate::journal::{BatchState, Entry, Journal, Shape, State};
 use crate::message::Message;
 use crate::send::account::Account;
 use crate::send::canary::Flight;
+use crate::send::client::Client;
 use crate::send::coverage::Place;
 use crate::send::delivery::{Delivered, Shared, deliver};
 use crate::send::events::EndOfEvents;
@@ -84,6 +85,14 @@ impl Run {
         let splitter = Splitter::new(&sender.envelope, sender.limits)
             .map_err(FailureKind::Input)?
             .with_chunk_bytes(sender.chunk_bytes);
+        let not_before = sender
+            .journal
+            .as_ref()
+            .and_then(|(_, state)| state.as_ref()?.not_before);
+        if let Some(until) = not_before {
+            // Another request in a pause would make it longer, whichever process it comes from.
+            sender.client.hold_until(until)?;
+        }
         let (ledger, state) = match sender.journal {
             Some((journal, state)) => {
                 let shape = Shape::new(&sender.envelope, sender.limits);
@@ -400,6 +409,8 @@ impl Run {
         let (mut report, mut failure) = self.account.close(is_finished);
         report.invalid = invalid;
         report.passed_over = passed_over;
+        let stopped_at = failure.as_ref().map(|(_, failure)| failure);
+        report.not_before = not_before(&self.shared.client, stopped_at);
         let entry = match &failure {
             None => Entry::Finished {
                 batches: report.batches,
@@ -409,6 +420,7 @@ impl Run {
             },
             Some((_, failure)) => Entry::Stopped {
                 reason: failure.brief(),
+                not_before: report.not_before,
             },
         };
         if let Err(unwritten) = self.shared.ledger.sync(entry).await
@@ -428,6 +440,14 @@ impl Run {
             }
         }
     }
+}
+
+/// Until when the server wants nothing to be sent, if that is not now: by what holds requests back, and by the answer that
+/// the run has stopped at.
+fn not_before(client: &Client, failure: Option<&Failure>) -> Option<SystemTime> {
+    let asked_for = failure.and_then(Failure::retry_after);
+    let asked_for = asked_for.and_then(|wait| SystemTime::now().checked_add(wait));
+    client.held_until().max(asked_for)
 }
 
 /// Sees that a journal is about this send, and says that a further process goes on with it.

@@ -1,6 +1,6 @@
 //! Rate limits: nothing leaves in a penalty interval, by whatever task.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use batchcast::Message;
 use batchcast::send::{Event, FailureKind, Sender, WaitingFor};
@@ -237,5 +237,40 @@ async fn after_a_429_that_does_not_say_nothing_leaves_for_30_s() {
             end - began
         );
         assert_eq!(house.sandbox.stats().violations, 0, "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_further_process_keeps_to_the_pause_that_an_earlier_one_was_asked_for() {
+    // One that is waited for, and one that is too long for that.
+    for (pause, is_too_long) in [(3_600, false), (100_000, true)] {
+        let house = House::new(6, 2).await;
+        let fault = format!("batch 2: answer 429 retry-after={pause}");
+        house
+            .sandbox
+            .push_fault(fault.parse::<FaultRule>().unwrap());
+        let run = async || {
+            let sender = house.sender(Options::default()).await;
+            let sender = stopped_at(sender, |event| matches!(event, Event::Waiting { .. }));
+            let input = std::io::Cursor::new(house.input());
+            within(sender.send_input(input, lines())).await.unwrap_err()
+        };
+        let began = SystemTime::now();
+        let until = run().await.report.not_before.unwrap();
+        assert!(until >= began + Duration::from_secs(pause));
+        let requests = house.sandbox.stats().requests;
+        // However often it is tried.
+        for _ in 0..2 {
+            let stopped = run().await;
+            let is_paused = matches!(stopped.failure.kind(), FailureKind::Paused);
+            assert_eq!(is_paused, is_too_long, "{stopped}");
+            assert!(stopped.is_passing());
+            assert!(stopped.to_string().contains("before"), "{stopped}");
+            let told = stopped.report.not_before.unwrap();
+            // A millisecond is what is lost where it is written down.
+            assert!(told + Duration::from_millis(2) > until, "{stopped}");
+            assert_eq!(stopped.report.accepted, [1..=2]);
+            assert_eq!(house.sandbox.stats().requests, requests);
+        }
     }
 }

@@ -272,7 +272,10 @@ fn no_number_gets_into_the_file_by_way_of_a_code_or_a_reason() {
             batch: 2,
             reason: outside(),
         },
-        Entry::Stopped { reason: outside() },
+        Entry::Stopped {
+            reason: outside(),
+            not_before: None,
+        },
     ];
     let file = String::from_utf8(bytes(&entries)).unwrap();
     assert!(!file.contains("4155550"), "{file}");

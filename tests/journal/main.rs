@@ -130,7 +130,9 @@ fn resumed() -> Entry {
 
 fn stopped() -> Entry {
     let reason = "interrupted".to_owned();
-    Entry::Stopped { reason }
+    let not_before =
+        Some(std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_767_323_045_678));
+    Entry::Stopped { reason, not_before }
 }
 
 fn finished() -> Entry {

@@ -183,7 +183,7 @@ fn json_has_a_line_for_each_batch_and_the_summary() {
     let expected = json!({
         "event": "summary", "outcome": "partial", "batches": 3, "messages": 5, "bytes": bytes, "rejected": 1,
         "unplaced": 0, "missing": 0, "invalid": 1, "accepted": [[1, 6]], "inDoubt": [], "notSentFrom": null,
-        "failedBatch": null, "elapsedMs": null, "error": null, "skipped": [], "notSent": [], "found": 0, "replayed": 0,
+        "failedBatch": null, "elapsedMs": null, "error": null, "notBefore": null, "skipped": [], "notSent": [], "found": 0, "replayed": 0,
         "journal": null, "resume": null,
         "passedOver": {"skipped": 0, "suppressed": 0, "duplicates": 0},
     });

@@ -94,6 +94,50 @@ fn an_early_refusal_means_that_nobody_got_a_message() {
 }
 
 #[test]
+fn a_pause_that_the_server_wants_is_told_and_kept_to_by_the_next_process() {
+    let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+    let list = files.write("list", numbers(5));
+    api.faults("batch 2: answer 429 retry-after=100000");
+    let send = api.send("--max-messages 2 --json").arg(list);
+    let ran = send.private(numbers(5)).run().code(4).discreet();
+    let ran = ran
+        .err("; the server wants nothing to be sent before 2")
+        .err("hint: the server wants a pause of 27 h 46 min, until 2");
+    let lines = ran.json();
+    let until = lines.last().unwrap()["notBefore"].as_str().unwrap();
+    let journal = files.path("list.batchcast");
+    let written = read(&journal);
+    assert!(
+        written.contains(&format!("\"not_before\":\"{until}\"")),
+        "{written}"
+    );
+
+    let requests = api.stats().requests;
+    let resume = || api.resume(&journal).private(numbers(5));
+    // Not the opt-outs either.
+    for flags in ["", "--suppress api"] {
+        let ran = resume().flags(flags).run().code(4).discreet();
+        ran.err("longer than a day")
+            .err("hint: the server wants a pause of 27 h 4")
+            .out("Not sent: record 3 and all after it");
+    }
+    assert_eq!(api.stats().requests, requests);
+    assert_eq!(read(&journal), written);
+}
+
+#[test]
+fn a_send_that_is_begun_anew_keeps_to_the_pause_as_well() {
+    let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+    let list = files.write("list", numbers(5));
+    api.faults("batch 1: answer 429 retry-after=100000");
+    let send = || api.send("").arg(&list).private(numbers(5));
+    send().run().code(4);
+    let requests = api.stats().requests;
+    send().run().code(1).err("before 2");
+    assert_eq!(api.stats().requests, requests);
+}
+
+#[test]
 fn a_server_that_is_gone() {
     let url = format!(
         "http://{}",
