@@ -267,11 +267,9 @@ fn what_next(stopped: &Stopped, kept: Option<&Kept>) -> Vec<String> {
     if !report.not_sent.is_empty() {
         lines.push(format!("Not sent: records {}", ranges(&report.not_sent)));
     }
-    let nothing_sent =
-        report.accepted.is_empty() && report.in_doubt.is_empty() && report.skipped.is_empty();
     match report.not_sent_from {
         None => {}
-        Some(_) if nothing_sent => {
+        Some(_) if is_untouched(report) => {
             lines.push(
                 "Not sent: nobody got a message. The whole list can be sent again".to_owned(),
             );
@@ -296,7 +294,26 @@ fn what_next(stopped: &Stopped, kept: Option<&Kept>) -> Vec<String> {
     lines
 }
 
+/// Whether nobody got a message, and nobody may have got one.
+const fn is_untouched(report: &Report) -> bool {
+    report.accepted.is_empty() && report.in_doubt.is_empty() && report.skipped.is_empty()
+}
+
+/// The command that goes on. There is none if nothing was sent and something has to be put right: most of that is in what
+/// was typed, the journal holds it, and `resume` could not change it.
+fn resume(stopped: &Stopped, kept: &Kept) -> Option<String> {
+    let is_begun = stopped.is_passing() || !is_untouched(&stopped.report);
+    is_begun.then(|| kept.resume.clone())
+}
+
 fn how_to_resume(stopped: &Stopped, kept: &Kept) -> Vec<String> {
+    let journal = format!("Journal: {}", kept.path.display());
+    let Some(resume) = resume(stopped, kept) else {
+        return vec![
+            format!("{journal} (nothing in it counts: it makes room for that of another send)"),
+            "To go on, once that is put right: 'batchcast send' again, as it should be".to_owned(),
+        ];
+    };
     let in_doubt = !stopped.report.in_doubt.is_empty();
     let is_declined = matches!(stopped.failure.kind(), FailureKind::Declined);
     let when = if in_doubt {
@@ -306,18 +323,15 @@ fn how_to_resume(stopped: &Stopped, kept: &Kept) -> Vec<String> {
     } else {
         "To go on, once that is put right"
     };
-    let mut lines = vec![
-        format!("Journal: {}", kept.path.display()),
-        format!("{when}:"),
-    ];
+    let mut lines = vec![journal, format!("{when}:")];
     if in_doubt {
-        lines.push(format!("  {} --in-doubt resend|skip", kept.resume));
+        lines.push(format!("  {resume} --in-doubt resend|skip"));
         lines.push("  (resend: send them again; skip: take them for sent. Without it, it is looked for again)".to_owned());
     } else if is_declined {
         // A script does not find it in the JSON: it is a person who says so.
-        lines.push(format!("  {} --yes", kept.resume));
+        lines.push(format!("  {resume} --yes"));
     } else {
-        lines.push(format!("  {}", kept.resume));
+        lines.push(format!("  {resume}"));
     }
     lines
 }
@@ -432,9 +446,8 @@ impl SummaryLine {
             error: ended.as_ref().err().map(ToString::to_string),
             not_before: (report.not_before).map(|until| format!("{:.3}", hint::timestamp(until))),
             journal: kept.map(|kept| kept.path.display().to_string()),
-            resume: kept
-                .filter(|_| ended.is_err())
-                .map(|kept| kept.resume.clone()),
+            resume: (ended.as_ref().err().zip(kept))
+                .and_then(|(stopped, kept)| resume(stopped, kept)),
         }
     }
 }

@@ -72,7 +72,7 @@ fn a_list_that_is_cut_off_can_be_gone_on_with_once_it_is_whole() {
         let ran = run.private(numbers(2_000)).run().discreet();
         assert_ne!(ran.status.code(), Some(0));
         ran.err(&format!("the {name} stream is cut off"))
-            .out("batchcast resume");
+            .out("To go on, once that is put right");
         let before = api.stats().messages;
         // The batch that was open when it broke off was not sent.
         assert!(before < 2_000 && before.is_multiple_of(100), "{before}");

@@ -94,6 +94,33 @@ fn an_early_refusal_means_that_nobody_got_a_message() {
 }
 
 #[test]
+fn a_send_that_failed_on_what_was_typed_is_typed_again() {
+    let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+    let list = files.write("list.csv", format!("Name,Tel\nAda,{}\n", number(0)));
+    let dashed = format!("{}\n(212) 200-0001\n", number(0));
+    let other = files.write("list.txt", dashed);
+    // A column that is named nowhere, numbers as people write them, and a server that knows no such path.
+    for (list, typed, corrected) in [
+        (&list, "", "--to-field Tel"),
+        (&other, "--on-invalid stop", "--region US"),
+        (&list, "--to-field Tel --base-url BASE/restapi", "--to-field Tel"),
+    ] {
+        let send = |flags: &str| {
+            let flags = flags.replace("BASE", &api.sandbox.base_url());
+            api.send(&flags).arg(list).private(numbers(2))
+        };
+        let ran = send(typed).run().code(1).discreet();
+        let ran = ran.out("'batchcast send' again");
+        assert!(!ran.stdout.contains("resume"), "{}", ran.stdout);
+        let lines = send(typed).arg("--json").run().code(1).json();
+        let summary = lines.last().unwrap();
+        assert_eq!(summary["resume"], Value::Null, "{summary}");
+        send(&format!("{corrected} --again")).run().code(0);
+        std::fs::remove_file(format!("{}.batchcast", list.display())).unwrap();
+    }
+}
+
+#[test]
 fn a_pause_that_the_server_wants_is_told_and_kept_to_by_the_next_process() {
     let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
     let list = files.write("list", numbers(5));
