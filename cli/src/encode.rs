@@ -268,10 +268,10 @@ impl Done {
             run.bodies.place(self.batches),
         )];
         let file = run.invalid.as_ref().map(RecordsFile::path);
-        lines.extend(self.samples.invalid_lines(self.invalid, file));
+        lines.extend(self.samples.invalid_lines(self.invalid, file, None));
         let file = run.passed_over.as_ref().map(RecordsFile::path);
         let count = run.screen.passed_over();
-        lines.extend(self.samples.passed_over_lines(count, file));
+        lines.extend(self.samples.passed_over_lines(count, file, None));
         lines
     }
 }

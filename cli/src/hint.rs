@@ -148,6 +148,9 @@ pub(crate) fn of_stopped(stopped: &Stopped, has_journal: bool) -> Option<Cow<'st
                 format!("{pause}: a request before would make it longer")
             }))
         }
+        (FailureKind::Declined, _) if !has_journal => Some(Cow::Borrowed(
+            "without a journal the rest is another send, to which --skip passes over the records of this one",
+        )),
         (kind, _) => of_failure(kind).map(Cow::Borrowed),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use batchcast::send::FailureKind;
+
 use crate::args::Delivery;
 use crate::config::List;
 
@@ -10,8 +12,10 @@ use crate::config::List;
 pub(crate) struct Kept {
     /// Where it is.
     pub(crate) path: PathBuf,
-    /// The command, with words in capitals for what is not to be shown, or not known.
-    pub(crate) resume: String,
+    /// The list as it is to be named, if it is not where the journal says.
+    list: Option<String>,
+    /// The flags.
+    flags: String,
 }
 
 impl Kept {
@@ -24,26 +28,52 @@ impl Kept {
     ) -> Self {
         // Wherever the command is typed.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let mut resume = format!("batchcast resume {}", quoted(&path));
-        match &list.file {
-            None => resume += " FILE",
-            Some(file) if std::path::absolute(file).ok().as_deref() == in_journal => {}
-            Some(file) => resume += &format!(" {}", quoted(file)),
-        }
+        let list_now = match &list.file {
+            None => Some("FILE".to_owned()),
+            Some(file) if std::path::absolute(file).ok().as_deref() == in_journal => None,
+            Some(file) => Some(quoted(file)),
+        };
+        let mut flags = String::new();
         if std::env::var_os("BATCHCAST_FROM").is_none() {
-            resume += " --from NUMBER";
+            flags += " --from NUMBER";
         }
         let has_text = list.envelope.text().is_some() || list.template.is_some();
         if has_text && list.text_file.is_none() {
-            resume += " --text TEXT";
+            flags += " --text TEXT";
         }
         if let Some(url) = &delivery.server.base_url {
-            resume += &format!(" --base-url {}", quoted(Path::new(url)));
+            flags += &format!(" --base-url {}", quoted(Path::new(url)));
         }
         if let Some(bundle) = &delivery.server.ca_bundle {
-            resume += &format!(" --ca-bundle {}", quoted(bundle));
+            flags += &format!(" --ca-bundle {}", quoted(bundle));
         }
-        Self { path, resume }
+        Self {
+            path,
+            list: list_now,
+            flags,
+        }
+    }
+
+    /// The command that tells what became of each record.
+    pub(crate) fn report(&self) -> String {
+        let list = self.list.as_deref().map(|list| format!(" {list}"));
+        format!(
+            "batchcast report {}{}",
+            quoted(&self.path),
+            list.unwrap_or_default()
+        )
+    }
+
+    /// The command, with words in capitals for what is not to be shown, or not known; `failure` is why it is needed.
+    pub(crate) fn resume(&self, failure: &FailureKind) -> String {
+        let list = match (&self.list, failure) {
+            (None, _) => String::new(),
+            // That it is another list than the one that was sent has just been seen.
+            (Some(_), FailureKind::Changed(_)) => " FILE".to_owned(),
+            (Some(list), _) => format!(" {list}"),
+        };
+        let journal = quoted(&self.path);
+        format!("batchcast resume {journal}{list}{}", self.flags)
     }
 }
 

@@ -14,7 +14,7 @@ use indicatif::HumanCount;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::kept::Kept;
+use crate::kept::{Kept, quoted};
 use crate::progress::{batches, bytes, count, rate, recipients, time};
 use crate::watch::Notes;
 use crate::{clean, hint};
@@ -83,10 +83,15 @@ impl Samples {
         }
     }
 
-    /// What is known of the records that are passed over, as lines.
-    pub(crate) fn passed_over_lines(&self, count: PassedOver, file: Option<&Path>) -> Vec<String> {
-        let samples = &self.passed_over;
-        let mut lines = listed("Passed over", count.total(), samples, file, "--passed-over");
+    /// What is known of the records that are passed over, as lines. `over` is the journal of a run that is.
+    pub(crate) fn passed_over_lines(
+        &self,
+        count: PassedOver,
+        file: Option<&Path>,
+        over: Option<&Kept>,
+    ) -> Vec<String> {
+        let all = All::of(file, "--passed-over", over);
+        let mut lines = listed("Passed over", count.total(), &self.passed_over, all);
         if let Some(line) = lines.first_mut() {
             let reasons = [
                 (count.skipped, "skipped", "skipped"),
@@ -109,9 +114,16 @@ impl Samples {
         }
     }
 
-    /// What is known of the invalid records, as lines: how many, the first few, where all of them are.
-    pub(crate) fn invalid_lines(&self, count: u64, file: Option<&Path>) -> Vec<String> {
-        let mut lines = listed("Invalid", count, &self.invalid, file, "--invalid");
+    /// What is known of the invalid records, as lines: how many, the first few, where all of them are. `over` is the
+    /// journal of a run that is.
+    pub(crate) fn invalid_lines(
+        &self,
+        count: u64,
+        file: Option<&Path>,
+        over: Option<&Kept>,
+    ) -> Vec<String> {
+        let all = All::of(file, "--invalid", over);
+        let mut lines = listed("Invalid", count, &self.invalid, all);
         if let (Some(hint), false) = (self.hint, lines.is_empty()) {
             lines.push(format!("  hint: {hint}"));
         }
@@ -133,13 +145,28 @@ pub(crate) fn looks_like_a_number(input: &[u8]) -> Option<&str> {
     is_number.then_some(input)
 }
 
-fn listed(
-    what: &str,
-    count: u64,
-    samples: &[String],
-    file: Option<&Path>,
-    flag: &str,
-) -> Vec<String> {
+/// Where all is to be seen of which the first few are listed.
+#[derive(Clone, Copy)]
+enum All<'p> {
+    /// In this file.
+    In(&'p Path),
+    /// In a file, by this flag.
+    By(&'static str),
+    /// The run with this journal is over: no flag helps any more.
+    Reported(&'p Kept),
+}
+
+impl<'p> All<'p> {
+    const fn of(file: Option<&'p Path>, flag: &'static str, over: Option<&'p Kept>) -> Self {
+        match (file, over) {
+            (Some(file), _) => Self::In(file),
+            (None, Some(kept)) => Self::Reported(kept),
+            (None, None) => Self::By(flag),
+        }
+    }
+}
+
+fn listed(what: &str, count: u64, samples: &[String], all: All<'_>) -> Vec<String> {
     if count == 0 {
         return Vec::new();
     }
@@ -147,13 +174,13 @@ fn listed(
     lines.extend(samples.iter().map(|sample| format!("  {sample}")));
     // None of them are shown if an earlier process has met all.
     let more = !samples.is_empty() && count > samples.len() as u64;
-    match file {
-        Some(path) => lines.push(format!("  all of them are in {}", path.display())),
-        None if more => lines.push(format!(
-            "  and more: {flag} PATH writes all of them to a file"
-        )),
-        None => lines.push(format!("  ({flag} PATH writes them to a file)")),
-    }
+    lines.push(match all {
+        All::In(path) => format!("  all of them are in {}", path.display()),
+        All::By(flag) if more => format!("  and more: {flag} PATH writes all of them to a file"),
+        All::By(flag) => format!("  ({flag} PATH writes them to a file)"),
+        All::Reported(kept) if more => format!("  and more: '{}' has all of them", kept.report()),
+        All::Reported(kept) => format!("  ('{}' has them as well)", kept.report()),
+    });
     lines
 }
 
@@ -180,7 +207,13 @@ pub(crate) fn human(
     let samples = &notes.samples;
     lines.extend(samples.batches.iter().map(|batch| format!("  {batch}")));
     if report.batches - report.replayed.min(report.batches) > samples.batches.len() as u64 {
-        lines.push("  and more: --json names all of them".to_owned());
+        lines.push(match kept {
+            Some(kept) => format!(
+                "  and more: 'batchcast status {}' shows all of them",
+                quoted(&kept.path)
+            ),
+            None => "  and more: --json names all of them".to_owned(),
+        });
     }
     if report.found > 0 {
         lines.push(format!(
@@ -193,13 +226,9 @@ pub(crate) fn human(
         file.as_ref().map(|file| file.path().to_owned())
     };
     let rejected = path(&notes.rejected);
-    lines.extend(listed(
-        "Rejected",
-        report.rejected,
-        &samples.rejected,
-        rejected.as_deref(),
-        "--rejected",
-    ));
+    let over = kept.filter(|_| ended.is_ok());
+    let all = All::of(rejected.as_deref(), "--rejected", over);
+    lines.extend(listed("Rejected", report.rejected, &samples.rejected, all));
     if report.unplaced > 0 {
         lines.push(format!(
             "  of {} of the server's answers it cannot be told who is meant: index and number do not belong together, or it was named before",
@@ -214,9 +243,10 @@ pub(crate) fn human(
         ));
     }
     let invalid = path(&notes.invalid);
-    lines.extend(samples.invalid_lines(report.invalid, invalid.as_deref()));
+    lines.extend(samples.invalid_lines(report.invalid, invalid.as_deref(), over));
     let passed_over = path(&notes.passed_over);
-    lines.extend(samples.passed_over_lines(report.passed_over, passed_over.as_deref()));
+    let passed_over = passed_over.as_deref();
+    lines.extend(samples.passed_over_lines(report.passed_over, passed_over, over));
     if !report.skipped.is_empty() {
         lines.push(format!(
             "Left in doubt: records {}: their messages may not have been sent",
@@ -303,7 +333,7 @@ const fn is_untouched(report: &Report) -> bool {
 /// was typed, the journal holds it, and `resume` could not change it.
 fn resume(stopped: &Stopped, kept: &Kept) -> Option<String> {
     let is_begun = stopped.is_passing() || !is_untouched(&stopped.report);
-    is_begun.then(|| kept.resume.clone())
+    is_begun.then(|| kept.resume(stopped.failure.kind()))
 }
 
 fn how_to_resume(stopped: &Stopped, kept: &Kept) -> Vec<String> {

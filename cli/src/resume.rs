@@ -1,5 +1,6 @@
 //! `batchcast resume`: goes on with a send that has not come to its end.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
@@ -11,6 +12,7 @@ use crate::config::{List, ListAgain, Target};
 use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::input::Source;
+use crate::kept::quoted;
 use crate::progress::{batches, count, recipients};
 use crate::recipe::Recipe;
 use crate::records::{RecordsFile, RejectedLine};
@@ -27,7 +29,7 @@ use crate::terminal;
 pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
     let (journal, state) = Journal::open(&args.journal)?;
     if let (true, Some(totals)) = (state.finished, state.totals) {
-        return finished(&args.journal, &state, totals, args.delivery.json);
+        return finished(&args, &state, totals);
     }
     let mut recipe = Recipe::of_journal(&state.header)?;
     let target = Target::server(&args.delivery.server, |name| std::env::var_os(name))?;
@@ -69,9 +71,28 @@ pub(crate) fn same_server(before: &str, now: &str) -> Result<()> {
 }
 
 /// There is nothing left to do.
-fn finished(path: &Path, state: &State, totals: Totals, json: bool) -> Result<Exit> {
+fn finished(args: &ResumeArgs, state: &State, totals: Totals) -> Result<Exit> {
+    let path = &args.journal;
+    // What the process has written that finished it stays.
+    let is_to_write = |path: &&Path| !fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+    let rejected = args.delivery.rejected.as_deref().filter(is_to_write);
+    if let Some(mut file) = RecordsFile::create("--rejected", rejected, None, &[])? {
+        tell_rejects(&mut file, path)?;
+    }
+    let others = [&args.invalid, &args.screen.passed_over];
+    if others
+        .into_iter()
+        .filter_map(|path| path.as_deref())
+        .any(|path| is_to_write(&path))
+    {
+        terminal::error(&format!(
+            "batchcast: the list is not read again, so --invalid and --passed-over write nothing: \
+             'batchcast report {}' tells of each record",
+            quoted(path)
+        ));
+    }
     let exit = Exit::of_finished(state, totals);
-    if json {
+    if args.delivery.json {
         terminal::json(&FinishedLine::of(path, totals, state.missing(), exit))?;
     } else {
         terminal::result(&format!(

@@ -58,6 +58,16 @@ fn it_goes_on_by_what_has_failed() {
 }
 
 #[test]
+fn without_a_journal_nothing_is_to_be_resumed() {
+    let api = rejecting();
+    let send = api.send("--canary 3 --max-failed 0 --no-journal");
+    let ran = send.stdin(numbers(9)).run().code(1).err("--skip");
+    for told in [&ran.stdout, &ran.stderr] {
+        assert!(!told.contains("resume"), "{told}");
+    }
+}
+
+#[test]
 fn what_was_stopped_is_gone_on_with_when_it_is_told_to() {
     let api = rejecting();
     let files = Files::new();

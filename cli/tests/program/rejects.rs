@@ -217,3 +217,30 @@ fn a_canary_that_was_found_shows_its_rejects() {
     ))
     .err("300 of 600 failed, no more than 50%: going on");
 }
+
+#[test]
+fn what_a_run_that_is_over_has_not_shown_is_found_by_its_journal() {
+    let api = Api::start(|sandbox| sandbox.reject("every:2".parse().unwrap()));
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(24) + "nobody\n");
+    let journal = files.path("list.txt.batchcast");
+    let send = api.send("--max-messages 2").arg(&list);
+    let ran = send.private(numbers(24)).run().code(3).discreet();
+    let path = journal.display();
+    let ran = ran
+        .out(&format!("and more: 'batchcast status {path}' shows"))
+        .out(&format!("and more: 'batchcast report {path}' has"))
+        .out(&format!("('batchcast report {path}' has them as well)"));
+    assert!(!ran.stdout.contains("--rejected"), "{}", ran.stdout);
+
+    // And what the journal has of it is written by the flag as well.
+    let rejected = files.path("rejected");
+    let resume = api.resume(&journal).arg("--rejected").arg(&rejected);
+    let ran = resume.arg("--invalid").arg(files.path("invalid")).run();
+    ran.code(3).err("'batchcast report");
+    let records: Vec<_> = lines_of_json(&read(&rejected))
+        .into_iter()
+        .map(|line| line["record"].as_u64().unwrap())
+        .collect();
+    assert_eq!(records, (2..=24).step_by(2).collect::<Vec<_>>());
+}

@@ -171,7 +171,9 @@ fn other_messages_than_before_are_refused() {
     // The list: another one, one that is too short, and none.
     let other = files.write("other", numbers(9).replacen('2', "3", 1));
     let ran = api.resume(&journal).arg(other).run().code(1).discreet();
-    ran.err("the list has changed: batch 1 was sent with records 1 to 2 (lines 1 to 2)");
+    let ran = ran.err("the list has changed: batch 1 was sent with records 1 to 2 (lines 1 to 2)");
+    // Not the wrong one once more.
+    ran.out("batchcast' FILE --from NUMBER");
     let short = files.write("short", numbers(1));
     api.resume(&journal)
         .arg(short)

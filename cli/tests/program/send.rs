@@ -110,7 +110,7 @@ fn rejected_recipients_are_written_down_with_their_records() {
         .out("Rejected: 2\n  record 3 (line 4): +1******0001 SMS-RC-410")
         .out("all of them are in ")
         .out("Invalid: 1\n  record 2 (line 3, byte 20): ")
-        .out("--invalid PATH");
+        .out(".batchcast FILE' has them as well)");
 
     assert_eq!(mode(&rejected), 0o600);
     let lines = lines_of_json(&read(&rejected));
@@ -142,9 +142,13 @@ fn only_the_first_few_are_shown() {
         (shown("SMS-RC-410"), shown("begin with '+'"), shown(": id ")),
         (5, 5, 10)
     );
-    ran.out("and more: --rejected PATH")
-        .out("and more: --invalid PATH")
-        .out("and more: --json");
+    ran.out("and more: 'batchcast report ")
+        .out("and more: 'batchcast status ");
+    // Without a journal it is to be asked for in the next one.
+    let list: String = (0..20).map(|index| number(index) + "\nBob\n").collect();
+    let send = api.send("--max-messages 1 --no-journal").stdin(list);
+    let ran = send.run().code(3).out("and more: --rejected PATH");
+    ran.out("and more: --invalid PATH").out("and more: --json");
 }
 
 #[test]

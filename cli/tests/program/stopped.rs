@@ -103,7 +103,11 @@ fn a_send_that_failed_on_what_was_typed_is_typed_again() {
     for (list, typed, corrected) in [
         (&list, "", "--to-field Tel"),
         (&other, "--on-invalid stop", "--region US"),
-        (&list, "--to-field Tel --base-url BASE/restapi", "--to-field Tel"),
+        (
+            &list,
+            "--to-field Tel --base-url BASE/restapi",
+            "--to-field Tel",
+        ),
     ] {
         let send = |flags: &str| {
             let flags = flags.replace("BASE", &api.sandbox.base_url());
