@@ -198,6 +198,9 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
             429 => "the account's rate limit: wait before you try again",
             _ => return None,
         },
+        FailureKind::Unsplit { .. } => {
+            "without --spool none it is split until the server takes it, down to a single message"
+        }
         FailureKind::Transport { .. } | FailureKind::Timeout { .. } => {
             "check the network and --base-url (RC_SERVER_URL); --ca-bundle PEMFILE names \
              the certificate authorities to trust"

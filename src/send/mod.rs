@@ -76,7 +76,7 @@
 //! | not sent, incomplete, refused | no connection, lost connection, stall, 408, 5xx, 2xx before the tail | wait for `Retry-After`, else 2 s doubling to 60 s, and try again; after 5 tries stop ([`Retry`]), or if `Retry-After` is more than a day |
 //! | | 401 | get a new token and try again, once; then stop |
 //! | | 411 | try again with a `Content-Length`, and keep to that; stop if it had one, or without a spool |
-//! | | 413 | split the batch in halves, and keep to the smaller limit; stop if it has one message, or without a spool |
+//! | | 413 | split the batch in halves, and keep to the smaller limit; stop if it has one message; without a spool stop, and keep to half of what was sent in a further process, down to 16 KiB |
 //! | | 429 | send nothing for `Retry-After`, else 30 s, and try again; stop if it is more than a day. With a journal a further process keeps to it |
 //! | | 3xx, other 4xx | stop |
 //! | | no token | the token endpoint was asked again by its own rules: stop |

@@ -236,6 +236,7 @@ impl Failure {
                 format!("cannot get an access token: {}", cause.brief())
             }
             FailureKind::TooLarge { answer, max_bytes } => too_large(answer.brief(), *max_bytes),
+            FailureKind::Unsplit { answer } => unsplit(answer.brief()),
             // Its words are the caller's, and may quote what was read.
             FailureKind::Source(_) => "the source of the messages failed".to_owned(),
             FailureKind::Unclear { failure, why } => {
@@ -309,6 +310,12 @@ pub enum FailureKind {
         /// The most bytes of a body from now on: fewer than before.
         max_bytes: u64,
     },
+    /// The server found a batch too large that without a spool cannot be split, nor made any smaller.
+    #[error("{}", unsplit(answer))]
+    Unsplit {
+        /// The answer.
+        answer: ApiError,
+    },
     /// The server said success, and then what follows is no receipt.
     #[error("the server answered {status}, but its receipt cannot be read: {reason}")]
     Receipt {
@@ -366,6 +373,12 @@ pub enum FailureKind {
 fn too_large(answer: impl fmt::Display, max_bytes: u64) -> String {
     format!(
         "the server answered {answer}; a further run makes batches of {max_bytes} bytes at most"
+    )
+}
+
+fn unsplit(answer: impl fmt::Display) -> String {
+    format!(
+        "the server answered {answer}; without a spool a batch is not made smaller than this one"
     )
 }
 

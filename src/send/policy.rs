@@ -159,6 +159,7 @@ impl Policy {
             | FailureKind::Journal(_)
             | FailureKind::Spool(_)
             | FailureKind::TooLarge { .. }
+            | FailureKind::Unsplit { .. }
             | FailureKind::Unseen
             | FailureKind::Unclear { .. }
             | FailureKind::Paused
@@ -238,6 +239,7 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         | FailureKind::Source(_)
         | FailureKind::TooManyInvalid { .. }
         | FailureKind::Handler(_)
+        | FailureKind::Unsplit { .. }
         | FailureKind::Changed(_) => false,
     }
 }

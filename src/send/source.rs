@@ -261,6 +261,11 @@ impl Source {
         self.file.is_some()
     }
 
+    /// How many bytes were taken from it since it began.
+    pub(super) const fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Whether it can begin again from the start.
     pub(super) const fn can_rewind(&self) -> bool {
         self.file.is_some()

@@ -63,6 +63,47 @@ fn a_batch_in_doubt_as_json() {
 }
 
 #[test]
+fn a_batch_that_is_too_large_is_made_smaller_without_a_spool_as_long_as_it_goes() {
+    // A list of 2.4 kB in one batch, and one of 100 kB in three runs.
+    for (most, count, runs) in [(1_000, 100, 1), (40_000, 4_000, 3)] {
+        let api = Api::start(|sandbox| sandbox.max_body_bytes(most));
+        let files = Files::new();
+        let list = files.write("list", numbers(count));
+        let journal = files.path("list.batchcast");
+        let send = api.send("--spool none").arg(&list);
+        let mut ran = send.private(numbers(count)).run();
+        let mut tried = 1;
+        while ran.status.code() == Some(4) {
+            // From what was sent, and not from what could have been.
+            assert!(
+                !ran.stderr.contains("000000 bytes at most"),
+                "{}",
+                ran.stderr
+            );
+            ran = api
+                .resume(&journal)
+                .flags("--spool none")
+                .private(numbers(count))
+                .run();
+            tried += 1;
+        }
+        assert!(tried <= runs, "{tried}: {}", ran.stderr);
+        if runs > 1 {
+            ran.code(0);
+        } else {
+            let ran = ran.code(1).err("hint: without --spool none it is split");
+            assert!(!ran.stderr.contains("not even one"), "{}", ran.stderr);
+            api.send("")
+                .arg(&list)
+                .private(numbers(count))
+                .run()
+                .code(0);
+        }
+        assert_eq!(api.recipients().len(), count);
+    }
+}
+
+#[test]
 fn no_answer_is_in_doubt_too() {
     let api = Api::start(|sandbox| sandbox);
     api.faults("batch: close answer, hide for 1m");

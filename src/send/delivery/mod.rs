@@ -272,6 +272,7 @@ impl<'a> Delivery<'a> {
             // As in the journal, they are those of the last one that named any.
             item.rejects = attempted.rejects;
         }
+        let taken = item.source.taken();
         // What reads live would keep the encoder waiting in every pause from here on.
         let can_rewind = item.source.rewind();
         let messages = item.source.known_end().map(|end| end.batch.messages);
@@ -325,7 +326,7 @@ impl<'a> Delivery<'a> {
             // It cannot be sent again in this run.
             _ if !can_rewind => {
                 let failure = match action {
-                    Action::Split => self.learn_unseen_limit(item, failure).await,
+                    Action::Split => self.learn_unseen_limit(item, taken, failure).await,
                     _ => failure,
                 };
                 Some(Ended::failed(item.fate(), failure))

@@ -31,14 +31,21 @@ impl Delivery<'_> {
         Ok(before)
     }
 
-    /// Without a spool a batch that is too large cannot be split, and its size may not be known yet. A further
-    /// process makes smaller ones: that is why the run stops, if it is so.
-    pub(super) async fn learn_unseen_limit(&self, item: &Item, failure: Failure) -> Failure {
+    /// Without a spool a batch that is too large cannot be split, and its size may not be known yet: what the server
+    /// was given of it, `taken`, is too large already. A further process makes smaller ones: that is why the run stops, if
+    /// it is so.
+    pub(super) async fn learn_unseen_limit(
+        &self,
+        item: &Item,
+        taken: u64,
+        failure: Failure,
+    ) -> Failure {
         let signals = &self.shared.signals;
         let known = signals.max_bytes.load(Ordering::Relaxed);
         let most = known.min(self.shared.max_bytes);
         let end = item.source.known_end();
-        let bytes = end.map_or(most, |end| end.batch.bytes);
+        let unended = taken.max(2 * SMALLEST_LIMIT).min(most);
+        let bytes = end.map_or(unended, |end| end.batch.bytes);
         match self.learn_limit(bytes / 2).await {
             Ok(_) => too_large(failure, bytes, signals.max_bytes.load(Ordering::Relaxed)),
             Err(unwritten) => unwritten,
@@ -125,13 +132,16 @@ impl Delivery<'_> {
     }
 }
 
-/// What the answer that a batch of so many bytes is too large means for a further process. If that would make it no smaller,
-/// it is only that answer.
+/// What the answer that a batch of so many bytes is too large means for a further process, which may make it no smaller.
 fn too_large(failure: Failure, bytes: u64, max_bytes: u64) -> Failure {
     match failure.kind() {
-        FailureKind::Answer(answer) if max_bytes < bytes => {
+        FailureKind::Answer(answer) => {
             let answer = answer.clone();
-            FailureKind::TooLarge { answer, max_bytes }.into()
+            if max_bytes < bytes {
+                FailureKind::TooLarge { answer, max_bytes }.into()
+            } else {
+                FailureKind::Unsplit { answer }.into()
+            }
         }
         _ => failure,
     }
