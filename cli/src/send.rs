@@ -508,6 +508,9 @@ pub(crate) async fn connect(
         ClientError::Tls(_) => error.into(),
         // What was typed, or set, cannot work.
         ClientError::CaBundle(_) => anyhow::Error::from(error).context(Usage::of("--ca-bundle")),
+        ClientError::AccessToken => {
+            anyhow::Error::from(error).context(Usage::of("RC_ACCESS_TOKEN"))
+        }
         error => anyhow::Error::from(error).context(Usage::of("--base-url")),
     });
     Ok((client?, base_url, sandbox))

@@ -78,6 +78,16 @@ impl fmt::Debug for Credentials {
     }
 }
 
+impl Credentials {
+    /// Whether they can be used at all: an access token that cannot stand in a header never will.
+    pub(super) fn is_usable(&self) -> bool {
+        match &self.0 {
+            Grant::AccessToken(token) => bearer(token).is_ok(),
+            Grant::Jwt { .. } => true,
+        }
+    }
+}
+
 /// Has a valid token, as long as the credentials are good.
 #[derive(Debug)]
 pub(super) struct Authorizer {

@@ -73,6 +73,9 @@ pub enum ClientError {
         /// What was given.
         url: String,
     },
+    /// The access token cannot stand in an HTTP header.
+    #[error("the access token holds characters that no HTTP header can have, such as a line break")]
+    AccessToken,
     /// The bundle of CA certificates cannot be read.
     #[error("the bundle of CA certificates cannot be used: {0}")]
     CaBundle(String),
@@ -298,9 +301,13 @@ impl ClientBuilder {
     /// Builds the client. Nothing is sent yet.
     ///
     /// # Errors
-    /// If the base URL is none or would carry credentials in the clear, or if TLS cannot be set up.
+    /// If the base URL is none or would carry credentials in the clear, if the access token can be none, or if TLS cannot be set
+    /// up.
     pub fn build(self) -> Result<Client, ClientError> {
         let base = BaseUrl::parse(&self.base_url)?;
+        if !self.credentials.is_usable() {
+            return Err(ClientError::AccessToken);
+        }
         let mut builder = reqwest::Client::builder()
             .user_agent(self.user_agent)
             .connect_timeout(self.timeouts.connect)

@@ -249,6 +249,17 @@ fn credentials_go_nowhere_in_the_clear() {
 }
 
 #[test]
+fn a_token_that_can_be_none_is_refused_before_anything_is_begun() {
+    let files = Files::new();
+    let list = files.write("list", numbers(1));
+    let token = format!("{TOKEN}\nbox");
+    let send = send_to("http://127.0.0.1:1").env("RC_ACCESS_TOKEN", &token);
+    let ran = send.arg(list).run().code(2).err("RC_ACCESS_TOKEN");
+    assert!(!ran.stderr.contains("RC_USER_JWT"), "{}", ran.stderr);
+    assert!(!files.path("list.batchcast").exists());
+}
+
+#[test]
 fn what_the_server_says_is_not_let_loose() {
     // An escape sequence, and numbers where they do not belong.
     let (one, two) = (number(0), number(1));
