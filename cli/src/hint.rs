@@ -208,9 +208,13 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
         FailureKind::Spool(_) => {
             "--spool DIR keeps batches on another disk; --spool none does without, and then stops at every failure"
         }
+        // The list said nothing at all.
+        FailureKind::Unclear { why, .. } if is_unanswered(why.kind()) => {
+            "the server's list of batches could not be asked: a resume asks it again; look at it yourself before a resume \
+             with --in-doubt skip, which takes the batch for sent"
+        }
         FailureKind::Unclear { .. } => {
-            "look at the server's list of batches; a batch can be compared with it only if there is a spool (--spool DIR). \
-             A resume with --in-doubt skip takes it for sent"
+            "look at the server's list of batches; a resume with --in-doubt skip takes the batch for sent"
         }
         FailureKind::Declined => {
             "'batchcast resume' goes on with the rest: it asks, or is told so by --yes"
@@ -222,6 +226,15 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
         FailureKind::Handler(_) => "what was written until then is in the file",
         _ => return None,
     })
+}
+
+/// Whether a question got no answer, or one that is none.
+fn is_unanswered(failure: &FailureKind) -> bool {
+    match failure {
+        FailureKind::Answer(_) | FailureKind::Timeout { .. } | FailureKind::Receipt { .. } => true,
+        FailureKind::Transport { step, .. } => matches!(*step, "asking the server" | "connecting"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

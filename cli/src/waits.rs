@@ -93,6 +93,7 @@ impl Waits {
                 Some(about("the rate limit wants a pause of"))
             }
             WaitingFor::Retry => Some(about("trying again in")),
+            WaitingFor::Question => Some(about("the server gives no answer about it; asking again in")),
             WaitingFor::Token => Some(about("asking for a token again in")),
             // That it is looked for was said.
             _ => None,

@@ -101,7 +101,7 @@ pub(crate) async fn ask<T: DeserializeOwned>(
             // The client holds all requests back itself.
             Action::Penalty => {}
             Action::Again(pause) => {
-                waiting(WaitingFor::Retry, pause);
+                waiting(WaitingFor::Question, pause);
                 tokio::time::sleep(pause).await;
             }
             _ => return Err(failure),

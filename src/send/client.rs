@@ -242,6 +242,8 @@ pub enum WaitingFor {
     Token,
     /// Another try of a batch that failed in passing.
     Retry,
+    /// Another try of a question that failed in passing, such as for the API's list of batches.
+    Question,
     /// A batch in doubt to appear in the API's list of batches.
     Doubt,
     /// A batch of the [canary](super::Sender::canary) to be completed.

@@ -343,8 +343,8 @@ pub enum FailureKind {
     /// What is sent now is not what the journal says was sent until now.
     #[error("{0}")]
     Changed(String),
-    /// An earlier process committed a batch, and ended before it saw what became of it.
-    #[error("an earlier process ended before it saw the answer")]
+    /// An earlier process committed a batch, and ended before it knew what became of it.
+    #[error("an earlier process ended before it knew what became of it")]
     Unseen,
     /// A batch is in doubt, and the API's list of batches does not tell.
     #[error("{failure}; {why}")]

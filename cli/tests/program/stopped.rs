@@ -104,6 +104,25 @@ fn a_batch_that_is_too_large_is_made_smaller_without_a_spool_as_long_as_it_goes(
 }
 
 #[test]
+fn what_is_asked_again_of_a_batch_in_doubt_is_not_the_batch() {
+    let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+    let list = files.write("list", numbers(5));
+    api.faults("batch 2: answer 503 accepted; list always: answer 500");
+    let send = api.send("--max-messages 2").arg(&list);
+    let ran = send.private(numbers(5)).run().code(5).discreet();
+    let ran = ran.err("batch 2: the server gives no answer about it; asking again in");
+    let ran = ran.err("hint: the server's list of batches could not be asked");
+    for untrue in ["trying again", "--spool"] {
+        assert!(!ran.stderr.contains(untrue), "{}", ran.stderr);
+    }
+    api.faults("");
+    let resume = api.resume(files.path("list.batchcast"));
+    let ran = resume.private(numbers(5)).run().code(3);
+    ran.err("an earlier process ended before it knew what became of it");
+    assert_eq!(api.recipients().len(), 5);
+}
+
+#[test]
 fn no_answer_is_in_doubt_too() {
     let api = Api::start(|sandbox| sandbox);
     api.faults("batch: close answer, hide for 1m");
