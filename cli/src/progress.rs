@@ -1,9 +1,10 @@
 //! Progress, on stderr: a bar on a terminal, a line now and then elsewhere.
 
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use batchcast::send;
+use batchcast::send::{self, WaitingFor};
 use bytesize::ByteSize;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -13,6 +14,8 @@ use crate::unpack::Consumed;
 /// How often the bar is drawn again, and how often a line is written.
 const BAR_EVERY: Duration = Duration::from_millis(100);
 pub(crate) const LINE_EVERY: Duration = Duration::from_secs(10);
+/// How often the bar says anew how long something is waited for.
+const WAIT_EVERY: Duration = Duration::from_secs(1);
 
 /// From how many columns on there is a bar beside the words, and how many it takes with what is round it.
 const BAR_FROM: usize = 72;
@@ -42,14 +45,48 @@ struct State {
     before: u64,
     /// How far in the input they reach, if there is nothing else before.
     bytes_before: u64,
-    /// How far it was when there was something to show last: messages, and bytes of the input.
-    last: (u64, u64),
+    /// How far it was when there was something to show last.
+    at: send::Progress,
     /// The next update is about a batch of an earlier process.
     is_replay: bool,
     /// Something of this process's own is on its way.
     is_live: bool,
     /// What was said last of the canary.
     canary: String,
+    /// Which batch waits, and for what.
+    wait: Option<(u64, Awaited)>,
+}
+
+/// What a batch waits for.
+#[derive(Debug, Clone, Copy)]
+enum Awaited {
+    /// Its answer, since then.
+    Answer(Instant),
+    /// Something else, until then.
+    Until(WaitingFor, Instant),
+}
+
+impl Awaited {
+    fn told(self, batch: u64, now: Instant) -> String {
+        let batch = HumanCount(batch);
+        let (what, until) = match self {
+            Self::Answer(since) => {
+                let since = short_time(now.saturating_duration_since(since));
+                return format!("waiting for the answer to batch {batch}: {since}");
+            }
+            Self::Until(what, until) => (what, until),
+        };
+        // Not a second too few by what has passed since it was said.
+        let left = until.saturating_duration_since(now).as_secs_f64().round();
+        let left = short_time(Duration::from_secs_f64(left));
+        match what {
+            WaitingFor::RateLimit => format!("the rate limit wants a pause: {left} left"),
+            WaitingFor::Token => format!("asking for a token again in {left}"),
+            WaitingFor::Doubt => format!("looking for batch {batch}: {left} left"),
+            WaitingFor::Question => format!("asking about batch {batch} again in {left}"),
+            _ => format!("batch {batch} is tried again in {left}"),
+        }
+    }
 }
 
 impl Progress {
@@ -72,10 +109,11 @@ impl Progress {
                 started,
                 before: 0,
                 bytes_before: 0,
-                last: (0, 0),
+                at: send::Progress::default(),
                 is_replay: false,
                 is_live: false,
                 canary: String::new(),
+                wait: None,
             }),
         }
     }
@@ -94,13 +132,15 @@ impl Progress {
         let parts = {
             let mut state = self.state();
             // Of a compressed list the size is that of what is compressed, and how much of that is done with is an estimate.
-            at.input_bytes = self.consumed.of(at.input_bytes).max(state.last.1);
+            at.input_bytes = self.consumed.of(at.input_bytes).max(state.at.input_bytes);
             if !std::mem::take(&mut state.is_replay) {
                 state.is_live = true;
             } else if !state.is_live {
                 (state.started, state.bytes_before) = (now, at.input_bytes);
             }
-            state.last = (at.messages, at.input_bytes);
+            state.at = at;
+            // It is behind us.
+            state.canary.clear();
             let every = if self.bar.is_some() {
                 BAR_EVERY
             } else {
@@ -112,11 +152,62 @@ impl Progress {
             state.shown = now;
             self.parts(&state, &at, now)
         };
+        self.show(&parts);
+    }
+
+    fn show(&self, parts: &Parts) {
         match &self.bar {
             Some(bar) => {
-                draw(bar, &parts, columns());
+                draw(bar, parts, columns());
             }
             None => terminal::note(&format!("batchcast: {}", parts.line())),
+        }
+    }
+
+    /// A batch waits for so long.
+    pub(crate) fn waits(&self, batch: u64, what: WaitingFor, wait: Duration) {
+        let until = Awaited::Until(what, Instant::now() + wait);
+        self.state().wait = Some((batch, until));
+    }
+
+    /// All of a batch has left.
+    pub(crate) fn waits_for_answer(&self, batch: u64) {
+        self.state().wait = Some((batch, Awaited::Answer(Instant::now())));
+    }
+
+    /// A batch does not wait any more.
+    pub(crate) fn goes_on(&self, batch: u64) {
+        self.state().wait.take_if(|(waits, _)| *waits == batch);
+    }
+
+    /// Shows how long something is waited for, if it is time to. Nothing else happens meanwhile.
+    pub(crate) fn tick(&self) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let every = if self.bar.is_some() {
+            WAIT_EVERY
+        } else {
+            LINE_EVERY
+        };
+        if now.duration_since(state.shown) < every {
+            return;
+        }
+        if state.wait.is_some() {
+            state.shown = now;
+            let parts = self.parts(&state, &state.at, now);
+            drop(state);
+            self.show(&parts);
+        } else if let (Some(bar), false) = (&self.bar, state.canary.is_empty()) {
+            state.shown = now;
+            draw_canary(bar, &state, now);
+        }
+    }
+
+    /// Ticks for as long as it is polled.
+    pub(crate) async fn keep_ticking(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(WAIT_EVERY / 2).await;
+            self.tick();
         }
     }
 
@@ -135,6 +226,7 @@ impl Progress {
             recipients: at.messages,
             rate: rate(sent, elapsed),
             left: way.and_then(|way| way.left(elapsed)),
+            wait: state.wait.map(|(batch, awaited)| awaited.told(batch, now)),
             batch: at.batch,
             bytes: at.bytes,
         }
@@ -145,15 +237,13 @@ impl Progress {
         let now = Instant::now();
         let mut state = self.state();
         let is_new = state.canary != told;
+        state.canary = told;
         if let Some(bar) = &self.bar {
-            let words = format!("{told}, {}", short_time(now.duration_since(state.started)));
-            style(bar, false);
-            bar.set_message(cut(&words, columns().saturating_sub(3)));
+            draw_canary(bar, &state, now);
         } else if is_new || now.duration_since(state.shown) >= LINE_EVERY {
             state.shown = now;
-            terminal::note(&format!("batchcast: {told}"));
+            terminal::note(&format!("batchcast: {}", state.canary));
         }
-        state.canary = told;
     }
 
     /// Takes the bar away while somebody is asked.
@@ -163,6 +253,7 @@ impl Progress {
             bar.set_draw_target(ProgressDrawTarget::hidden());
             terminal::show(None);
         }
+        self.state().canary.clear();
     }
 
     /// The same as before, behind a [pause](Self::pause).
@@ -176,7 +267,7 @@ impl Progress {
         // Waiting for somebody is no work, and what was sent before it was not sent since.
         let mut state = self.state();
         state.started = Instant::now();
-        (state.before, state.bytes_before) = state.last;
+        (state.before, state.bytes_before) = (state.at.messages, state.at.input_bytes);
     }
 
     /// Shows a line above the bar, if there is a bar.
@@ -285,6 +376,8 @@ struct Parts {
     recipients: u64,
     rate: String,
     left: Option<Duration>,
+    /// What is waited for: then what is left is not known.
+    wait: Option<String>,
     batch: u64,
     bytes: u64,
 }
@@ -303,9 +396,9 @@ impl Parts {
             true => recipients(self.recipients),
             false => HumanCount(self.recipients).to_string(),
         };
-        let left = self.left.map(|left| format!("{} left", short_time(left)));
+        let left = || Some(format!("{} left", short_time(self.left?)));
         let others = [
-            left,
+            self.wait.clone().or_else(left),
             has_nouns.then(|| self.rate.clone()),
             Some(format!("batch {}", HumanCount(self.batch))),
             Some(bytes(self.bytes)),
@@ -331,6 +424,14 @@ fn draw(bar: &ProgressBar, parts: &Parts, columns: usize) {
     bar.set_position(parts.percent.unwrap_or_default());
     // The spinner, and a column that terminals would wrap behind.
     bar.set_message(parts.words(columns.saturating_sub(taken + 3)));
+}
+
+/// Draws what was said last of the canary, and how long it takes.
+fn draw_canary(bar: &ProgressBar, state: &State, now: Instant) {
+    let since = short_time(now.duration_since(state.started));
+    style(bar, false);
+    let words = format!("{}, {since}", state.canary);
+    bar.set_message(cut(&words, columns().saturating_sub(3)));
 }
 
 fn style(bar: &ProgressBar, has_bar: bool) {
@@ -433,6 +534,7 @@ mod tests {
             recipients: 1_234_567,
             rate: rate(12_345, Duration::from_secs(1)),
             left: Some(Duration::from_secs(200)),
+            wait: None,
             batch: 12,
             bytes: 620_000_000,
         };
@@ -445,6 +547,32 @@ mod tests {
             parts.line(),
             "45%, 1,234,567 recipients, 3 min 20 s left, 12,345 recipients/s, batch 12, 620.0 MB"
         );
+    }
+
+    #[test]
+    fn what_is_waited_for_is_told_instead_of_what_is_left() {
+        let progress = Progress::new(Some(1_000), Consumed::default(), None);
+        let mut at = send::Progress::default();
+        (at.messages, at.input_bytes) = (1_000, 1_000);
+        let line = |after: u64| {
+            let state = progress.state();
+            let now = state.started + Duration::from_secs(after);
+            progress.parts(&state, &at, now).line()
+        };
+        assert!(line(10).contains(", 0 s left"), "{}", line(10));
+        progress.waits_for_answer(3);
+        let told = "1,000 recipients, waiting for the answer to batch 3: ";
+        assert!(line(10).contains(told), "{}", line(10));
+        progress.goes_on(2);
+        assert!(line(10).contains(told), "{}", line(10));
+        progress.waits(2, WaitingFor::Doubt, Duration::from_secs(60));
+        let line_then = line(10);
+        assert!(
+            line_then.contains("looking for batch 2: 50 s left"),
+            "{line_then}"
+        );
+        progress.goes_on(2);
+        assert!(line(10).contains(", 0 s left"), "{}", line(10));
     }
 
     #[test]

@@ -217,7 +217,13 @@ impl Job {
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
-        let ended = runtime.block_on(self.send(source, suppressed, &watch, person));
+        let ended = runtime.block_on(async {
+            tokio::select! {
+                ended = self.send(source, suppressed, &watch, person) => ended,
+                // While nothing else happens.
+                never = watch.progress.keep_ticking() => match never {},
+            }
+        });
         // A thread may be reading from an input that gives nothing more: it is not waited for.
         runtime.shutdown_background();
         watch.progress.finish();

@@ -1,6 +1,6 @@
 //! What a send tells about batches that fail and wait: a line each, and none that has been said.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use batchcast::send::{DoubtPolicy, Event, WaitingFor};
@@ -18,6 +18,8 @@ pub(crate) struct Waits {
     failed: HashMap<u64, String>,
     /// Until when the rate limit was said to last.
     limited_until: Option<Instant>,
+    /// Which batches were said to be looked for until they have had time to appear.
+    doubted: HashSet<u64>,
     replayed: u64,
 }
 
@@ -93,9 +95,15 @@ impl Waits {
                 Some(about("the rate limit wants a pause of"))
             }
             WaitingFor::Retry => Some(about("trying again in")),
-            WaitingFor::Question => Some(about("the server gives no answer about it; asking again in")),
+            WaitingFor::Question => Some(about(
+                "the server gives no answer about it; asking again in",
+            )),
             WaitingFor::Token => Some(about("asking for a token again in")),
-            // That it is looked for was said.
+            // That it is looked for was said, and now for how long.
+            WaitingFor::Doubt if wait >= SHORT && self.doubted.insert(batch) => Some(format!(
+                "batch {batch} is not known from the server's list yet; looking again, for up to {}",
+                time(wait)
+            )),
             _ => None,
         }
     }
@@ -121,6 +129,18 @@ mod tests {
         assert_eq!(said, "batch 3: the rate limit wants a pause of 30.0 s");
         assert_eq!(waits.line(&limit(30), now), None);
         assert!(waits.line(&limit(40), now).is_some());
+    }
+
+    #[test]
+    fn how_long_a_batch_in_doubt_is_looked_for_is_said_once() {
+        let (mut waits, now) = (Waits::default(), Instant::now());
+        let doubt = |seconds| waiting(WaitingFor::Doubt, seconds);
+        let said = waits.line(&doubt(60), now).unwrap();
+        assert!(
+            said.ends_with("looking again, for up to 1 min 0 s"),
+            "{said}"
+        );
+        assert_eq!(waits.line(&doubt(50), now), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use batchcast::send::{Event, Receipt};
+use batchcast::send::{Event, Receipt, WaitingFor};
 use indicatif::HumanCount;
 
 use crate::hooks::KillAt;
@@ -169,7 +169,16 @@ impl Watch {
             _ => {
                 match event {
                     Event::Replayed { messages, .. } => self.progress.replayed(*messages),
+                    Event::Waiting { batch, what, wait } if *what != WaitingFor::Completion => {
+                        self.progress.waits(*batch, *what, *wait);
+                    }
+                    Event::Committed { batch } => self.progress.waits_for_answer(*batch),
+                    Event::Failed { batch, .. }
+                    | Event::GivenUp { batch, .. }
+                    | Event::InDoubt { batch, .. }
+                    | Event::NotFound { batch, .. } => self.progress.goes_on(*batch),
                     Event::Opened { batch, .. } => {
+                        self.progress.goes_on(*batch);
                         if let Some(late) = &mut self.notes().late {
                             late.batches.remove(batch);
                         }
@@ -200,6 +209,7 @@ impl Watch {
             notes.sent += receipt.batch.messages;
         }
         let batch = &receipt.batch;
+        self.progress.goes_on(receipt.batch.number);
         self.progress.above(&format!(
             "batch {} accepted: {} messages, {}, {} rejected, {}id {}",
             batch.number,

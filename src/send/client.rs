@@ -244,7 +244,7 @@ pub enum WaitingFor {
     Retry,
     /// Another try of a question that failed in passing, such as for the API's list of batches.
     Question,
-    /// A batch in doubt to appear in the API's list of batches.
+    /// A batch in doubt to appear in the API's list of batches: so long at the most, and it is looked for meanwhile.
     Doubt,
     /// A batch of the [canary](super::Sender::canary) to be completed.
     Completion,

@@ -172,10 +172,12 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
             Ok(_) => {}
             Err(failure) => return Finding::Unclear(failure),
         }
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let wait = options.interval.min(left.unwrap_or(Duration::MAX));
-        shared.waiting(sought.batch.number, WaitingFor::Doubt, wait);
-        tokio::time::sleep(wait).await;
+        // Where there is no end to it, what is told is when it is looked for again.
+        let left = deadline.map_or(options.interval, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        });
+        shared.waiting(sought.batch.number, WaitingFor::Doubt, left);
+        tokio::time::sleep(options.interval.min(left)).await;
     }
 }
 

@@ -362,3 +362,23 @@ fn what_is_likely_not_meant_so_is_told_before_it_is_asked() {
     screen.types("n\n");
     screen.code(130);
 }
+
+#[test]
+fn what_is_waited_for_is_shown_while_nothing_else_happens() {
+    let api = Api::start(|sandbox| sandbox);
+    api.faults("batch: delay 1m");
+    let (_files, list, _) = list();
+    let pauses = "retry=2ms,grace=60ms,look=10ms,answer=1m,token=2ms";
+    let send = api.send("--yes").env("BATCHCAST_TEST_PAUSES", pauses);
+    let mut screen = send.arg(&list).on_screen(120);
+    // It goes on, though nothing comes from the server.
+    let seconds = |shown: &str| -> Option<u64> {
+        let (_, told) = shown.split_once("waiting for the answer to batch 1: ")?;
+        told.split_once(" s")?.0.parse().ok()
+    };
+    screen.until_it(|shown| seconds(shown) >= Some(2), "2 s");
+    screen.types("\u{3}");
+    screen.until("stopping");
+    screen.types("\u{3}");
+    screen.code(130);
+}
