@@ -19,7 +19,8 @@ The journal says what was sent, on disk, before and after each batch. Whatever e
 'batchcast resume' goes on with it, and nobody gets a message twice. It is FILE.batchcast unless told
 otherwise; for standard input, and where FILE's directory cannot be written to, it is in
 $XDG_STATE_HOME/batchcast (~/.local/state/batchcast). It holds no texts and no numbers. A send to
---sandbox has none unless --journal asks for it.
+--sandbox has none unless --journal asks for it. A list whose journal is there is not sent a second time unless
+--again says so; one from standard input, or with another --journal or none, is not known again.
 
 On a terminal it shows how many recipients the list has, and asks before anything is sent, unless --yes.
 Elsewhere (in a script, by cron, or where CI is set) nobody is asked.
