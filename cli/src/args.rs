@@ -136,7 +136,7 @@ pub(crate) enum Command {
     #[command(after_help = send::SEND_EXAMPLES)]
     Send(SendArgs),
     /// Go on with a send that was stopped, interrupted or killed
-    #[command(after_help = send::RESUME_EXAMPLES)]
+    #[command(after_help = send::RESUME_EXAMPLES, mut_arg("text_file", send::where_it_was))]
     Resume(ResumeArgs),
     /// Say what a send would take: batches, segments, cost, time, and what is wrong with the list
     #[command(after_help = plan::EXAMPLES)]

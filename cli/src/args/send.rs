@@ -56,11 +56,12 @@ Exit codes: 0 everything accepted, 1 failure, 2 wrong usage, 3 some records inva
 4 stopped, safe to resume, 5 in doubt, a decision is needed, 130 interrupted, safe to resume.";
 
 pub(super) const RESUME_EXAMPLES: &str = "\
-The sender and the text are not in the journal: they have to be given again, and so has a list that
-came from standard input. Another sender, text, list or server than before is refused. Format, fields,
-limits and who is passed over come from the journal; lists of suppressed numbers are read again from where
-they were, and have to be the same: who was passed over is no part of what was sent. If the run was begun with
---suppress api, the API is asked again, and who has opted out since gets nothing of what is still to be sent.
+The sender is not in the journal, and neither is a text that was typed: they have to be given again, and so
+has a list that came from standard input. A list and a --text-file are read where they were. Another sender,
+text, list or server than before is refused. Format, fields, limits and who is passed over come from the
+journal; lists of suppressed numbers are read again from where they were, and have to be the same: who was
+passed over is no part of what was sent. If the run was begun with --suppress api, the API is asked again, and
+who has opted out since gets nothing of what is still to be sent.
 Batches that were in doubt are looked for in the server's list first.
 Behind a canary that nobody has approved, --yes goes on with the rest, whatever has failed; --max-failed
 looks at it first.
@@ -189,6 +190,12 @@ pub(crate) enum SpoolArg {
     Directory(PathBuf),
     /// Nowhere: a batch that fails stops the run.
     Nowhere,
+}
+
+/// The file of the text, which the journal names.
+pub(super) fn where_it_was(text_file: clap::Arg) -> clap::Arg {
+    text_file
+        .help("The same from a file; a newline at its end does not count [default: where it was]")
 }
 
 fn spool(typed: &str) -> Result<SpoolArg, std::convert::Infallible> {

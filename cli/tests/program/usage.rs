@@ -278,3 +278,18 @@ fn the_line_of_a_spreadsheet_that_says_what_separates_is_no_header() {
         .code(0);
     assert_eq!(ran.recipients(), [number(1)]);
 }
+
+#[test]
+fn help_names_what_a_command_can_do() {
+    // Without a network there is no API to ask.
+    for command in ["plan", "encode"] {
+        let ran = batchcast(&format!("{command} --help")).run().code(0);
+        ran.out("batchcast opt-outs");
+    }
+    let ran = batchcast("send --help").run().code(0);
+    ran.out("--suppress <FILE|api>\n")
+        .out("The word api downloads");
+    // A text that is in a file is read there.
+    let ran = batchcast("resume --help").run().code(0);
+    ran.out("does not count [default: where it was]");
+}
