@@ -190,6 +190,24 @@ impl Plan {
     }
 }
 
+/// An error of a journal that was named, and where there is none at all a wrong usage.
+pub(crate) fn named(error: JournalError) -> anyhow::Error {
+    let is_none = match &error {
+        JournalError::NotAJournal { .. } => true,
+        JournalError::Io { source, .. } => matches!(
+            source.kind(),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
+        ),
+        _ => false,
+    };
+    let error = anyhow::Error::from(error);
+    if is_none {
+        error.context(Usage::of("JOURNAL"))
+    } else {
+        error
+    }
+}
+
 /// Takes hold of a file that ends within its first line: its run was killed before it could begin.
 fn headless(path: &Path) -> Result<Before> {
     let context = || format!("cannot open {}", path.display());

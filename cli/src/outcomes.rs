@@ -42,14 +42,14 @@ use crate::readback::{self, Seen, Server};
 use crate::recipe::Recipe;
 use crate::signals::Stop;
 use crate::since::Since;
-use crate::{clean, terminal};
+use crate::{clean, journal, terminal};
 
 /// Runs the command.
 ///
 /// # Errors
 /// If the list is not there or not the one that was sent, or a file cannot be written.
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
-    let seen = Seen::of(&args.journal)?;
+    let seen = Seen::of(&args.journal).map_err(journal::named)?;
     let state = &seen.state;
     let recipe = Recipe::of_journal(&state.header)?;
     let source = list(args.file.as_deref(), &recipe)?;

@@ -15,6 +15,7 @@ use self::show::Screen;
 use crate::args::StatusArgs;
 use crate::exit::Exit;
 use crate::fail::Usage;
+use crate::journal;
 use crate::readback::{self, Seen, Server};
 use crate::signals::Stop;
 use crate::terminal;
@@ -84,7 +85,7 @@ impl Of {
     /// What the journal says now, if it is one.
     fn look(&self) -> Result<Option<Seen>> {
         Ok(match self {
-            Self::Journal(path) => Some(Seen::of(path)?),
+            Self::Journal(path) => Some(Seen::of(path).map_err(journal::named)?),
             Self::Batch(_) => None,
         })
     }

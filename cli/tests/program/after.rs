@@ -179,3 +179,16 @@ fn a_batch_whose_answer_is_waited_for_is_on_its_way() {
     let ran = at(batchcast("status")).arg(&journal).run().code(5);
     ran.out("1 in doubt");
 }
+
+#[test]
+fn what_is_no_journal_is_a_wrong_usage() {
+    let files = Files::new();
+    let list = files.write("list.txt", numbers(3));
+    for command in ["status", "report"] {
+        for path in [list.clone(), files.path("")] {
+            let run = batchcast(command).arg(path).private(numbers(3));
+            run.run().code(2).err("error: JOURNAL: ");
+        }
+        batchcast(command).arg(files.path("none")).run().code(2);
+    }
+}
