@@ -6,29 +6,40 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
+#[cfg(unix)]
+use crate::signals::is_hangup_heeded;
 use crate::terminal;
 
 /// Somebody who can be asked.
 #[derive(Debug)]
-pub(crate) struct Person(File);
+pub(crate) struct Person {
+    /// What they type.
+    keyboard: File,
+    /// What they see: the terminal itself, wherever the output goes to.
+    screen: File,
+}
 
 impl Person {
     /// Whoever sits at the terminal, if there is one, and if the list is not typed there.
     pub(crate) fn at_terminal(list_is_stdin: bool) -> Option<Self> {
-        if !terminal::is_watched() {
+        let is_typed = io::stdin().is_terminal();
+        if terminal::is_ci() || list_is_stdin && is_typed {
             return None;
         }
-        if io::stdin().is_terminal() {
-            return if list_is_stdin { None } else { stdin() }.map(Self);
-        }
-        // Standard input is something else: the list, or nothing. They are there nevertheless.
-        File::open("/dev/tty").ok().map(Self)
+        let person = Self::at_controlling_terminal().or_else(Self::at_stdin)?;
+        let sees = is_typed || io::stdout().is_terminal() || io::stderr().is_terminal();
+        (sees || person.waits()).then_some(person)
+    }
+
+    /// Tells them something that they are to know for their answer.
+    pub(crate) fn tell(&self, line: &str) {
+        terminal::tell(&self.screen, line);
     }
 
     /// Asks a question that is answered by yes or no. Anything but a clear yes is a no.
     pub(crate) async fn agrees(&self, question: &str) -> bool {
-        terminal::prompt(&format!("{question} [y/N]"));
-        let Ok(file) = self.0.try_clone() else {
+        terminal::prompt(&self.screen, &format!("{question} [y/N]"));
+        let Ok(file) = self.keyboard.try_clone() else {
             return false;
         };
         let (told, answer) = oneshot::channel();
@@ -40,7 +51,7 @@ impl Person {
         let answer = answer.await.ok().flatten();
         if answer.is_none() {
             // It is on the line of the question.
-            terminal::error("");
+            self.tell("");
         }
         let answer = answer.unwrap_or_default();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
@@ -48,18 +59,53 @@ impl Person {
 }
 
 #[cfg(unix)]
-fn stdin() -> Option<File> {
-    use std::os::fd::AsFd as _;
-    io::stdin()
-        .as_fd()
-        .try_clone_to_owned()
-        .ok()
-        .map(File::from)
+impl Person {
+    fn at_controlling_terminal() -> Option<Self> {
+        let mut options = File::options();
+        Self::at(options.read(true).write(true).open("/dev/tty").ok()?)
+    }
+
+    /// On a terminal that controls nothing.
+    fn at_stdin() -> Option<Self> {
+        use std::os::fd::AsFd as _;
+        let stdin = io::stdin();
+        let file = stdin
+            .is_terminal()
+            .then(|| stdin.as_fd().try_clone_to_owned());
+        Self::at(file?.ok()?.into())
+    }
+
+    fn at(terminal: File) -> Option<Self> {
+        Some(Self {
+            keyboard: terminal.try_clone().ok()?,
+            screen: terminal,
+        })
+    }
+
+    /// Whether the terminal is the program's until it ends, though none of its streams leads there. That of a job in the
+    /// background is not, and whoever has begun one by `nohup` may be gone.
+    fn waits(&self) -> bool {
+        use rustix::{process::getpgrp, termios::tcgetpgrp};
+        tcgetpgrp(&self.keyboard).is_ok_and(|group| group == getpgrp()) && is_hangup_heeded()
+    }
 }
 
 #[cfg(not(unix))]
-fn stdin() -> Option<File> {
-    File::open("CONIN$").ok()
+impl Person {
+    fn at_controlling_terminal() -> Option<Self> {
+        Some(Self {
+            keyboard: File::open("CONIN$").ok()?,
+            screen: File::options().write(true).open("CONOUT$").ok()?,
+        })
+    }
+
+    fn at_stdin() -> Option<Self> {
+        None
+    }
+
+    fn waits(&self) -> bool {
+        false
+    }
 }
 
 /// A line; `None` at the end.

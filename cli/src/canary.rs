@@ -125,17 +125,21 @@ impl Care {
                 terminal::error(&format!("batchcast: canary: {why}"));
                 Approval::Stop
             }
-            Verdict::Ask => {
-                lines.iter().for_each(|line| terminal::error(line));
-                match &person {
-                    Some(person) if person.agrees("Send the rest?").await => Approval::GoOn,
-                    Some(_) => Approval::Stop,
-                    None => {
-                        terminal::error("batchcast: canary: not all of it went well: stopping");
+            Verdict::Ask => match &person {
+                Some(person) => {
+                    lines.iter().for_each(|line| person.tell(line));
+                    if person.agrees("Send the rest?").await {
+                        Approval::GoOn
+                    } else {
                         Approval::Stop
                     }
                 }
-            }
+                None => {
+                    lines.iter().for_each(|line| terminal::error(line));
+                    terminal::error("batchcast: canary: not all of it went well: stopping");
+                    Approval::Stop
+                }
+            },
         };
         watch.progress.go_on();
         if watch.json {

@@ -402,13 +402,13 @@ async fn is_wanted(
         Some(headline) => headline.line(),
         None => "a list that can be read only once, and is not counted".to_owned(),
     };
-    terminal::error(&format!("To {server}: {line}"));
+    person.tell(&format!("To {server}: {line}"));
     for told in headline.iter().flat_map(|headline| &headline.warnings) {
-        terminal::error(&format!("Warning: {told}"));
+        person.tell(&format!("Warning: {told}"));
     }
     if let Some(messages) = care.canary {
         let messages = HumanCount(messages.get());
-        terminal::error(&format!("  {messages} of them first (--canary)"));
+        person.tell(&format!("  {messages} of them first (--canary)"));
     }
     Ok(person.agrees("Send?").await)
 }

@@ -119,7 +119,7 @@ async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
 /// Whether the program was not begun to go on without its terminal, as by `nohup`: to listen would undo that. Where the
 /// system does not say, nobody listens.
 #[cfg(unix)]
-fn is_hangup_heeded() -> bool {
+pub(crate) fn is_hangup_heeded() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status
         .lines()

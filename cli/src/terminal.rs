@@ -2,9 +2,11 @@
 //! the terminal gets out of their way.
 
 use std::env;
+use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 
@@ -48,8 +50,12 @@ pub(crate) fn is_quiet() -> bool {
 
 /// Whether somebody sees stderr as it comes: a terminal, and not the log of a CI.
 pub(crate) fn is_watched() -> bool {
-    let ci = env::var_os("CI").is_some_and(|ci| !ci.is_empty() && ci != "false" && ci != "0");
-    io::stderr().is_terminal() && !ci
+    io::stderr().is_terminal() && !is_ci()
+}
+
+/// Whether it is a CI that runs the program: nobody sits at its terminals.
+pub(crate) fn is_ci() -> bool {
+    env::var_os("CI").is_some_and(|ci| !ci.is_empty() && ci != "false" && ci != "0")
 }
 
 /// Writes a line of results. That nobody reads them any more is no error.
@@ -100,12 +106,23 @@ pub(crate) fn error(line: &str) {
     });
 }
 
-/// Writes the beginning of a line that somebody will end.
-pub(crate) fn prompt(text: &str) {
-    let text = clean::line(text).into_owned();
+/// Writes a line to this terminal, which somebody is to read before they answer.
+pub(crate) fn tell(terminal: &File, line: &str) {
+    write_to(terminal, &format!("{}\n", painted(&clean::line(line))));
+}
+
+/// The same for the beginning of a line, which their answer ends.
+pub(crate) fn prompt(terminal: &File, text: &str) {
+    write_to(terminal, &format!("{BOLD}{}{BOLD:#} ", clean::line(text)));
+}
+
+fn write_to(terminal: &File, text: &str) {
+    let Ok(terminal) = terminal.try_clone() else {
+        return;
+    };
     aside(|| {
-        let mut stderr = anstream::stderr().lock();
-        let _ = write!(stderr, "{BOLD}{text}{BOLD:#} ").and_then(|()| stderr.flush());
+        let mut terminal = AutoStream::auto(terminal);
+        let _ = terminal.write_all(text.as_bytes());
     });
 }
 

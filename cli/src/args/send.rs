@@ -22,8 +22,9 @@ $XDG_STATE_HOME/batchcast (~/.local/state/batchcast). It holds no texts and no n
 --sandbox has none unless --journal asks for it. A list whose journal is there is not sent a second time unless
 --again says so; one from standard input, or with another --journal or none, is not known again.
 
-On a terminal it shows how many recipients the list has, and asks before anything is sent, unless --yes.
-Elsewhere (in a script, by cron, or where CI is set) nobody is asked.
+On a terminal it shows how many recipients the list has, and asks before anything is sent, unless --yes:
+on the terminal itself, wherever the output goes. Nobody is asked where there is none (cron, ssh without
+one), where CI is set, or by a job in the background that writes to files.
 
 --canary N sends the first N messages as a batch of their own, waits until the API has completed it,
 shows what was rejected and what could not be delivered, by code, and asks whether to go on. Unasked:

@@ -31,7 +31,16 @@ pub(crate) fn clean(command: &mut Command) {
     ] {
         command.env(name, directory);
     }
+    leave_terminal(command);
     for colours in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(colours);
     }
+}
+
+/// As a job in the background: the terminal of whoever runs the tests is none of theirs, and nobody is asked there.
+pub(crate) fn leave_terminal(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::clean::{clean, program};
+use crate::clean::{clean, leave_terminal, program};
 
 /// None of these may ever be seen on stderr.
 pub(crate) const FROM: &str = "+16505550111";
@@ -130,6 +130,7 @@ impl Run {
                 None => shell.env_remove(name),
             };
         }
+        leave_terminal(&mut shell);
         self.command = shell;
         self
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::api::Api;
 use crate::pty::OnScreen;
-use crate::support::{FROM, Files, Run, TEXT, TOKEN, batchcast, number, numbers};
+use crate::support::{FROM, Files, Run, TEXT, TOKEN, batchcast, number, numbers, read};
 
 /// A list of 9 in a file.
 fn list() -> (Files, PathBuf, PathBuf) {
@@ -122,6 +122,64 @@ fn a_list_from_a_pipe_is_asked_about_at_the_terminal() {
     shell.types("y\n");
     shell.code(0);
     assert_eq!(api.recipients(), all(9));
+}
+
+#[test]
+fn it_is_asked_at_the_terminal_wherever_the_output_goes() {
+    for (script, output) in [
+        ("\"$0\" \"$@\" 2>&1 | cat > log", "log"),
+        ("\"$0\" \"$@\" 2> log", "log"),
+        ("\"$0\" \"$@\" --json 2> log | cat > out", "log"),
+        ("\"$0\" \"$@\" > log 2>&1 < /dev/null", "log"),
+        ("cat /dev/null | \"$0\" \"$@\" 2>&1 | cat > log", "log"),
+    ] {
+        for (typed, sent) in [("y\n", 9), ("n\n", 0)] {
+            let api = Api::start(|sandbox| sandbox);
+            let (files, list, _) = list();
+            let script = format!("cd {}; {script}; exit 0", files.path("").display());
+            let run = api.send("").arg(&list).through(&script);
+            let mut screen = run.on_screen(120);
+            screen.until("9 recipients in 1 batch (");
+            screen.until("Send? [y/N]");
+            assert_eq!(api.stats().requests, 0, "{script}");
+            screen.types(typed);
+            screen.code(0);
+            assert_eq!(api.recipients(), all(sent), "{script}");
+            // There it can neither be seen nor answered.
+            assert!(!read(files.path(output)).contains("Send?"), "{script}");
+        }
+    }
+}
+
+#[test]
+fn a_canary_is_asked_about_at_the_terminal_wherever_the_output_goes() {
+    let api = rejecting();
+    let (files, list, _) = list();
+    let script = format!("\"$0\" \"$@\" 2>&1 | cat > {}", files.path("log").display());
+    let run = api.send("--canary 3 --yes").arg(&list).through(&script);
+    let mut screen = run.on_screen(120);
+    screen.until("Canary: 3 messages: 2 delivered, 1 rejected");
+    screen.until("Send the rest? [y/N]");
+    screen.types("y\n");
+    screen.code(0);
+    assert_eq!(api.stats().batches, 2);
+}
+
+#[test]
+fn nobody_is_asked_who_has_left_the_terminal_to_others() {
+    for script in [
+        // A job of its own, in the background.
+        "set -m; \"$0\" \"$@\" > log 2>&1 < /dev/null & wait",
+        "trap '' HUP; \"$0\" \"$@\" > log 2>&1 < /dev/null",
+    ] {
+        let api = Api::start(|sandbox| sandbox);
+        let (files, list, _) = list();
+        let script = format!("cd {}; {script}", files.path("").display());
+        let run = api.send("").arg(&list).through(&script);
+        let shown = run.on_screen(120).code(0);
+        assert!(!shown.contains("Send?"), "{script}: {shown}");
+        assert_eq!(api.recipients(), all(9), "{script}");
+    }
 }
 
 /// A server that rejects the second number.
