@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::fail::Usage;
+use crate::whole;
 
 /// Whether it is worth going on.
 #[must_use]
@@ -148,10 +149,9 @@ impl Directory {
             Some(file) => file,
             None => {
                 // Readable by its owner alone.
-                let file = tempfile::Builder::new()
-                    .prefix(".batch-")
-                    .suffix(".part")
-                    .tempfile_in(&self.path)?;
+                let mut names = tempfile::Builder::new();
+                names.prefix(".batch-").suffix(".part");
+                let file = whole::new_in(&names, &self.path)?;
                 let (file, path) = file.into_parts();
                 self.unfinished.replace(Some(path));
                 self.open.insert(file)

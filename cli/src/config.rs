@@ -65,7 +65,7 @@ impl List {
         // Only asks whether the limits can hold anything at all.
         let _ = Splitter::new(&envelope, limits).context(Usage::of("--max-bytes"))?;
         Ok(Self {
-            file: args.file.filter(|file| !is_stdin(file)),
+            file: args.file.filter(|file| !is_stream(file)),
             format: args.format.named(),
             to_field: args.to_field,
             text_field: args.text_field,
@@ -85,7 +85,7 @@ impl List {
     /// The same list as that of a run that is gone on with.
     pub(crate) fn resolve_again(args: ListAgain, shape: &Shape, recipe: Recipe) -> Result<Self> {
         let file = match args.file {
-            Some(typed) => Some(typed).filter(|file| !is_stdin(file)),
+            Some(typed) => Some(typed).filter(|file| !is_stream(file)),
             // Whatever standard input is now, such as nothing at all, it is not taken for the list unasked.
             None => Some(recipe.list()?.to_owned()),
         };
@@ -177,8 +177,22 @@ fn same_template(before: Option<&str>, now: Option<&Wanted>) -> Result<()> {
     )))
 }
 
-fn is_stdin(file: &Path) -> bool {
-    file.as_os_str() == "-"
+/// Whether a path is that of a standard stream. (A file of that name is `./-`.)
+pub(crate) fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Sees that what `flag` names is no standard stream: whoever goes on with a run reads it once more.
+///
+/// # Errors
+/// If it is one.
+pub(crate) fn refuse_stream(flag: &str, path: &Path) -> Result<()> {
+    if is_stream(path) {
+        return Err(Usage::error(format!(
+            "{flag}: - is standard input, which 'batchcast resume' cannot read again: name a file"
+        )));
+    }
+    Ok(())
 }
 
 /// What all messages share, and the template if their texts are made of one.

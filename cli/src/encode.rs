@@ -62,7 +62,10 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
     for file in files.into_iter().flatten() {
         file.flush()?;
     }
-    if let Put::NobodyReads = put? {
+    let put = put?;
+    let files = [&mut run.invalid, &mut run.passed_over];
+    files.into_iter().flatten().for_each(RecordsFile::keep);
+    if let Put::NobodyReads = put {
         return Ok(Exit::Accepted);
     }
     // Results go to stdout, unless the bodies themselves are there.

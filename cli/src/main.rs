@@ -44,6 +44,7 @@ mod terminal;
 mod unpack;
 mod waits;
 mod watch;
+mod whole;
 mod wording;
 
 use std::process::ExitCode;

@@ -7,14 +7,15 @@ use anyhow::{Context as _, Result};
 use batchcast::PhoneNumber;
 use batchcast::send::{Client, Failure, OptOut};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 use crate::args::{OptOutFormat, OptOutsArgs};
-use crate::config::{Target, sender};
+use crate::config::{Target, is_stream, sender};
 use crate::exit::Exit;
 use crate::hooks::Pauses;
 use crate::progress::count;
+use crate::records::Named;
 use crate::send::connect;
+use crate::whole::WholeFile;
 use crate::{journal, readback, terminal};
 
 /// Runs the command.
@@ -37,8 +38,11 @@ pub(crate) fn run(args: &OptOutsArgs) -> Result<Exit> {
             from,
             format: args.format,
         };
-        let written = match &args.out {
-            None => terminal_or_pipe(download.write(io::stdout(), &pauses).await),
+        let written = match args.out.as_deref().filter(|path| !is_stream(path)) {
+            None => {
+                let stdout = Named::new("standard output", io::stdout());
+                terminal_or_pipe(download.write(stdout, &pauses).await)
+            }
             Some(path) => download.write_file(path, &pauses).await.map(Some),
         };
         let written = match written {
@@ -137,19 +141,12 @@ impl Download<'_> {
         }
     }
 
-    /// Writes it to a file, which is there only when all of it is: of half a list nobody could tell.
+    /// Writes it to a file, which is there only when all of it is.
     async fn write_file(&self, path: &Path, pauses: &Pauses) -> Result<u64> {
         journal::spare("--out", path)?;
-        let context = || format!("--out: cannot write {}", path.display());
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let mut file =
-            NamedTempFile::new_in(directory.unwrap_or(Path::new("."))).with_context(context)?;
-        let rows = self.write(file.as_file_mut(), pauses).await?;
-        file.persist(path)
-            .map_err(|error| error.error)
-            .with_context(context)?;
+        let file = WholeFile::begin("--out", path)?;
+        let rows = self.write(file.writer()?, pauses).await?;
+        file.finish()?;
         Ok(rows)
     }
 }

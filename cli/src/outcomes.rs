@@ -35,6 +35,7 @@ use self::rejects::RejectsOf;
 use self::tally::Tally;
 use self::walk::Answer;
 use crate::args::ReportArgs;
+use crate::config::is_stream;
 use crate::exit::Exit;
 use crate::input::Source;
 use crate::progress::count;
@@ -140,11 +141,11 @@ fn report(
     tally.left = left?;
 
     let exit = tally.exit();
-    if let Some(path) = &args.html {
+    if args.html.is_some() {
         let name = recipe.list.as_deref().and_then(Path::file_name);
         let name = name.map(|name| name.to_string_lossy().into_owned());
         let page = page::page(&tally, state, name.as_deref());
-        out.page(path, &page)?;
+        out.page(&page)?;
     }
     let rows_on_stdout = out.finish()?;
     tell_unclear(&judge, help.as_deref());
@@ -179,7 +180,7 @@ fn tell_unclear(judge: &Judge, help: Option<&str>) {
 /// The list of the run.
 fn list(typed: Option<&Path>, recipe: &Recipe) -> Result<Source> {
     match typed {
-        Some(file) if file.as_os_str() == "-" => Source::of_path(None),
+        Some(file) if is_stream(file) => Source::of_path(None),
         Some(file) => Source::of_path(Some(file)),
         None => Source::of_path(Some(recipe.list()?)),
     }

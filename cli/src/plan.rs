@@ -90,6 +90,8 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
                 .to_owned(),
         );
     }
+    let files = [&mut file, &mut passed_over];
+    files.into_iter().flatten().for_each(RecordsFile::keep);
 
     let (price, rate) = (args.price.as_ref(), args.rate.as_ref());
     let written = if args.json {

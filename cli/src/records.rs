@@ -1,6 +1,6 @@
 //! The files of what was not sent: invalid records, rejected recipients. A JSON object a line.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,18 @@ use batchcast::send::Reject;
 use batchcast::{ErrorKind, PhoneNumber, Position};
 use serde::Serialize;
 
+use crate::config::is_stream;
 use crate::fail::Usage;
 
 /// A file of records, readable by its owner alone: it holds numbers and texts.
 pub(crate) struct RecordsFile {
     path: PathBuf,
-    out: BufWriter<File>,
+    out: BufWriter<Named<File>>,
     metadata: Metadata,
+    /// It was not there before, and nothing says yet that it is to stay.
+    is_new: bool,
+    /// Not all of it could be written.
+    is_torn: bool,
 }
 
 impl RecordsFile {
@@ -32,15 +37,22 @@ impl RecordsFile {
         let Some(path) = path else {
             return Ok(None);
         };
-        let context = || format!("{flag}: cannot write {}", path.display());
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
+        if is_stream(path) {
+            return Err(Usage::error(format!(
+                "{flag}: - is standard output, where the results are: name a file"
+            )));
         }
-        let file = options.open(path).with_context(context)?;
+        let context = || format!("{flag}: cannot write {}", path.display());
+        let mut options = private();
+        options.append(true).create_new(true);
+        let (file, is_new) = match options.open(path) {
+            Ok(file) => (file, true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                options.create_new(false).create(true);
+                (options.open(path).with_context(context)?, false)
+            }
+            Err(error) => return Err(error).with_context(context),
+        };
         let metadata = file.metadata().with_context(context)?;
 
         let is_list = list.is_some_and(|list| same_file(list, &metadata));
@@ -74,8 +86,10 @@ impl RecordsFile {
         }
         Ok(Some(Self {
             path: path.to_owned(),
-            out: BufWriter::new(file),
+            out: BufWriter::new(Named::new(path, file)),
             metadata,
+            is_new,
+            is_torn: false,
         }))
     }
 
@@ -89,9 +103,10 @@ impl RecordsFile {
     /// # Errors
     /// Say which file it is.
     pub(crate) fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
+        self.keep();
         let written = serde_json::to_writer(&mut self.out, line).map_err(io::Error::from);
         let written = written.and_then(|()| self.out.write_all(b"\n"));
-        written.map_err(|error| self.named(&error))
+        self.seen(written)
     }
 
     /// Hands everything to the operating system.
@@ -99,13 +114,79 @@ impl RecordsFile {
     /// # Errors
     /// Say which file it is.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush().map_err(|error| self.named(&error))
+        let flushed = self.out.flush();
+        self.seen(flushed)
+    }
+
+    /// It stays, even if nothing was written to it: the run has come to its end.
+    pub(crate) const fn keep(&mut self) {
+        self.is_new = false;
+    }
+
+    /// Whether something of it could not be written.
+    pub(crate) const fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
+    fn seen(&mut self, written: io::Result<()>) -> io::Result<()> {
+        self.is_torn |= written.is_err();
+        written
+    }
+}
+
+impl Drop for RecordsFile {
+    /// A command that was refused leaves nothing behind.
+    fn drop(&mut self) {
+        if self.is_new {
+            // If it cannot be removed, there is an empty file more.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// How a file is opened that only its owner is to read.
+pub(crate) fn private() -> OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there is nothing to set"))]
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Something that is written to, and whose errors say what it is.
+pub(crate) struct Named<W> {
+    name: PathBuf,
+    out: W,
+}
+
+impl<W> Named<W> {
+    /// Of this name, such as its path.
+    pub(crate) fn new(name: impl Into<PathBuf>, out: W) -> Self {
+        let name = name.into();
+        Self { name, out }
     }
 
     fn named(&self, error: &io::Error) -> io::Error {
-        let told = format!("cannot write {}: {error}", self.path.display());
-        io::Error::new(error.kind(), told)
+        unwritable(&self.name, error)
     }
+}
+
+impl<W: Write> Write for Named<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        written.map_err(|error| self.named(&error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        flushed.map_err(|error| self.named(&error))
+    }
+}
+
+/// An error that says what could not be written.
+pub(crate) fn unwritable(name: &Path, error: &io::Error) -> io::Error {
+    let told = format!("cannot write {}: {error}", name.display());
+    io::Error::new(error.kind(), told)
 }
 
 /// Whether both are one regular file. (A device, such as /dev/null, may well be both.)

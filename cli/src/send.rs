@@ -526,6 +526,7 @@ pub(crate) async fn connect(
 fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
     let Ended { result, kept } = ended;
     let mut notes = watch.notes();
+    notes.keep();
     let flushed = notes.flush();
     let exit = Exit::of_send(result, kept.is_some());
     if let Err(stopped) = result {

@@ -18,7 +18,7 @@ use batchcast::screen::{NumberSet, Screen};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::suppress;
+use crate::{suppress, whole};
 
 /// What a further process says of itself in the journal.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -187,11 +187,8 @@ fn list_of(journal: &Path, list: u64) -> PathBuf {
 /// If it cannot be written.
 pub(crate) fn keep(opt_outs: &mut File, path: &Path) -> Result<()> {
     let mut keep = || -> io::Result<()> {
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let mut kept = tempfile::NamedTempFile::new_in(directory)?;
+        let directory = whole::directory(path);
+        let mut kept = whole::new_in(&tempfile::Builder::new(), directory)?;
         opt_outs.rewind()?;
         io::copy(opt_outs, kept.as_file_mut())?;
         kept.as_file().sync_all()?;

@@ -8,6 +8,7 @@ use batchcast::input::{Fields, Format, Parser, Reader, Record, Template};
 use batchcast::screen::NumberSet;
 use batchcast::{Error, ErrorKind, HeaderError, PhoneNumber, RecordError, Region};
 
+use crate::config::refuse_stream;
 use crate::foreign;
 use crate::input::{Source, read_ahead, unpacked_name};
 
@@ -32,6 +33,7 @@ pub(crate) fn read(
     region: Option<Region>,
     numbers: &mut NumberSet,
 ) -> Result<()> {
+    refuse_stream("--suppress", path)?;
     let list = Source::of_path(Some(path)).context("--suppress")?;
     let list = list.into_reader().context("--suppress")?;
     let name = unpacked_name(path);

@@ -11,8 +11,8 @@ use indicatif::HumanCount;
 
 use crate::hooks::KillAt;
 use crate::progress::{self, Progress};
-use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine};
-use crate::report::{BatchLine, Samples};
+use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine, unwritable};
+use crate::report::{self, BatchLine, Samples};
 use crate::waits::Waits;
 use crate::{clean, terminal};
 
@@ -76,6 +76,12 @@ impl Notes {
         }
         self.late = Some(late);
         Ok(())
+    }
+
+    /// All files stay, also those that nothing was written to.
+    pub(crate) fn keep(&mut self) {
+        let files = [&mut self.rejected, &mut self.invalid, &mut self.passed_over];
+        files.into_iter().flatten().for_each(RecordsFile::keep);
     }
 
     /// Writes out what is buffered.
@@ -223,7 +229,8 @@ impl Watch {
             receipt.id,
         ));
         if self.json {
-            terminal::json(&BatchLine::of(receipt))?;
+            terminal::json(&BatchLine::of(receipt))
+                .map_err(|error| unwritable("standard output".as_ref(), &error))?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use batchcast::input::Template;
 use twox_hash::XxHash3_64;
 
 use crate::args::EnvelopeArgs;
+use crate::config::refuse_stream;
 use crate::fail::Usage;
 
 /// What `--text` or `--text-file` gives.
@@ -57,6 +58,7 @@ impl Wording {
 
 /// The text in a file.
 fn read(path: &Path) -> Result<String> {
+    refuse_stream("--text-file", path)?;
     let bytes =
         fs::read(path).with_context(|| format!("--text-file: cannot read {}", path.display()))?;
     let Ok(text) = String::from_utf8(bytes) else {

@@ -32,6 +32,15 @@ pub struct Journal {
     poisoned: bool,
 }
 
+/// With its name, which nobody is to see, in no error.
+fn create_unnamed(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 impl Journal {
     /// Begins a journal: a new file that only its owner can read, with the run's first line in it. When
     /// this returns, the file and its name are on disk.
@@ -43,8 +52,7 @@ impl Journal {
         // It gets its name when it is locked and says what it is: no other process may come across it before.
         let unnamed = tempfile::Builder::new()
             .prefix(".batchcast-")
-            .append(true)
-            .tempfile_in(directory(path))
+            .make_in(directory(path), create_unnamed)
             .map_err(JournalError::io(path, "create"))?;
         let (file, unnamed) = unnamed.into_parts();
         let journal = Self::begin(file, path, header)?;

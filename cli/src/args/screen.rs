@@ -137,7 +137,7 @@ pub(crate) struct OptOutsArgs {
     )]
     pub(crate) format: OptOutFormat,
 
-    /// Where to write it, once all of it is there [default: standard output, page by page]
+    /// Where to write it, once all of it is there [default: standard output, page by page, which is also meant by -]
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
 

@@ -5,20 +5,21 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use tempfile::NamedTempFile;
 
 use super::Ended;
 use super::row::{Row, Rows};
 use crate::args::ReportArgs;
+use crate::config::is_stream;
 use crate::fail::Usage;
 use crate::records::same_file;
+use crate::whole::{WholeFile, behind_links, directory, replaceable};
 
 /// Files take their place only when they are whole.
 pub(crate) struct Out {
     rows: Option<Rows<Box<dyn Write>>>,
-    file: Option<(NamedTempFile, PathBuf)>,
-    page: Option<NamedTempFile>,
-    /// The rows are all that is made, or there is a page besides.
+    file: Option<WholeFile>,
+    page: Option<WholeFile>,
+    /// A page is made besides, or instead.
     has_page: bool,
     /// The rows go to standard output, or went there while somebody read them.
     is_stdout: bool,
@@ -35,9 +36,8 @@ impl Out {
         list: Option<&Metadata>,
         others: &[(&str, PathBuf)],
     ) -> Result<Self> {
-        let is_stdout = |path: &Path| path.as_os_str() == "-";
         for (flag, path) in [("--out", &args.out), ("--html", &args.html)] {
-            let Some(path) = path.as_deref().filter(|path| !is_stdout(path)) else {
+            let Some(path) = path.as_deref().filter(|path| !is_stream(path)) else {
                 continue;
             };
             let refused = |what: &str| {
@@ -52,13 +52,7 @@ impl Out {
             if let Some((what, _)) = others.iter().find(|(_, other)| is_same(path, other)) {
                 return refused(what);
             }
-            if path.is_dir() {
-                return refused("a directory");
-            }
-            // It would be replaced, and not written to.
-            if path.exists() && !path.is_file() {
-                return refused("no regular file");
-            }
+            replaceable(flag, path)?;
         }
         if let (Some(out), Some(html)) = (&args.out, &args.html)
             && is_same(out, html)
@@ -68,19 +62,19 @@ impl Out {
                 "--out and --html: {out} is the same file for both, and they need one each"
             )));
         }
-        if args.html.as_deref().is_some_and(is_stdout) {
+        if args.html.as_deref().is_some_and(is_stream) {
             return Err(Usage::error("--html takes the path of a file"));
         }
         let page = args.html.as_deref();
         let page = page
-            .map(|path| beside(path).context("--html"))
+            .map(|path| WholeFile::begin("--html", path))
             .transpose()?;
-        let file = match &args.out {
-            Some(path) if !is_stdout(path) => Some((beside(path).context("--out")?, path.clone())),
-            _ => None,
-        };
+        let file = args.out.as_deref().filter(|path| !is_stream(path));
+        let file = file
+            .map(|path| WholeFile::begin("--out", path))
+            .transpose()?;
         let to: Option<Box<dyn Write>> = match &file {
-            Some((file, _)) => Some(Box::new(BufWriter::new(file.reopen()?))),
+            Some(file) => Some(Box::new(BufWriter::new(file.writer()?))),
             None if args.out.is_some() || args.html.is_none() => {
                 Some(Box::new(BufWriter::new(io::stdout())))
             }
@@ -132,14 +126,15 @@ impl Out {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn page(&mut self, path: &Path, page: &str) -> Result<()> {
-        let context = || format!("--html: cannot write {}", path.display());
-        let Some(mut file) = self.page.take() else {
+    pub(crate) fn page(&mut self, page: &str) -> Result<()> {
+        let Some(file) = self.page.take() else {
             return Ok(());
         };
-        file.write_all(page.as_bytes()).with_context(context)?;
-        file.persist(path).with_context(context)?;
-        Ok(())
+        let written = file
+            .writer()
+            .and_then(|mut to| to.write_all(page.as_bytes()));
+        written.context("--html")?;
+        file.finish()
     }
 
     /// Puts the rows where they belong. Whether that was standard output.
@@ -152,9 +147,8 @@ impl Out {
             self.written(flushed)?;
         }
         drop(self.rows.take());
-        if let Some((file, path)) = self.file.take() {
-            let context = || format!("--out: cannot write {}", path.display());
-            file.persist(&path).with_context(context)?;
+        if let Some(file) = self.file.take() {
+            file.finish()?;
         }
         Ok(self.is_stdout)
     }
@@ -172,22 +166,11 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 /// Where a path leads to, whether or not there is something.
 fn place(path: &Path) -> Option<PathBuf> {
-    let directory = directory(path).canonicalize().ok();
-    path.canonicalize()
-        .ok()
-        .or_else(|| Some(directory?.join(path.file_name()?)))
-}
-
-/// The directory that a path is in.
-fn directory(path: &Path) -> &Path {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    directory.unwrap_or(Path::new("."))
-}
-
-/// A new file where this one is to be, readable by its owner alone.
-fn beside(path: &Path) -> Result<NamedTempFile> {
-    NamedTempFile::new_in(directory(path))
-        .with_context(|| format!("cannot write {}", path.display()))
+    let path = behind_links(path).ok()?;
+    Some(
+        directory(&path)
+            .canonicalize()
+            .ok()?
+            .join(path.file_name()?),
+    )
 }

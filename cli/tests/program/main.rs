@@ -28,3 +28,4 @@ mod stopped;
 mod support;
 mod terminal;
 mod usage;
+mod whole;

@@ -70,6 +70,24 @@ impl Run {
         run(command)
     }
 
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        let mut command = Command::new(self.command.get_program());
+        command.args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        leave_terminal(&mut command);
+        Self {
+            command,
+            stdin: self.stdin.clone(),
+            private: self.private.clone(),
+        }
+    }
+
     pub(crate) fn into_command(self) -> Command {
         self.command
     }
