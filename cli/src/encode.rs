@@ -270,9 +270,9 @@ impl Done {
             bytes(self.bytes),
             run.bodies.place(self.batches),
         )];
-        let file = run.invalid.as_ref().map(RecordsFile::path);
+        let file = run.invalid.as_ref();
         lines.extend(self.samples.invalid_lines(self.invalid, file, None));
-        let file = run.passed_over.as_ref().map(RecordsFile::path);
+        let file = run.passed_over.as_ref();
         let count = run.screen.passed_over();
         lines.extend(self.samples.passed_over_lines(count, file, None));
         lines

@@ -223,7 +223,9 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
             "the run goes on with the list, the sender and the text as they were when it was begun"
         }
         FailureKind::Journal(_) => "what is in the journal is safe: make room, then resume",
-        FailureKind::Handler(_) => "what was written until then is in the file",
+        FailureKind::Handler(_) => {
+            "make room; a new file of --rejected, --invalid or --passed-over gets all of its lines by 'batchcast resume'"
+        }
         _ => return None,
     })
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::kept::{Kept, quoted};
 use crate::progress::{batches, bytes, count, rate, recipients, time};
+use crate::records::RecordsFile;
 use crate::watch::Notes;
 use crate::{clean, hint};
 
@@ -87,7 +88,7 @@ impl Samples {
     pub(crate) fn passed_over_lines(
         &self,
         count: PassedOver,
-        file: Option<&Path>,
+        file: Option<&RecordsFile>,
         over: Option<&Kept>,
     ) -> Vec<String> {
         let all = All::of(file, "--passed-over", over);
@@ -119,7 +120,7 @@ impl Samples {
     pub(crate) fn invalid_lines(
         &self,
         count: u64,
-        file: Option<&Path>,
+        file: Option<&RecordsFile>,
         over: Option<&Kept>,
     ) -> Vec<String> {
         let all = All::of(file, "--invalid", over);
@@ -149,7 +150,7 @@ pub(crate) fn looks_like_a_number(input: &[u8]) -> Option<&str> {
 #[derive(Clone, Copy)]
 enum All<'p> {
     /// In this file.
-    In(&'p Path),
+    In(&'p RecordsFile),
     /// In a file, by this flag.
     By(&'static str),
     /// The run with this journal is over: no flag helps any more.
@@ -157,7 +158,7 @@ enum All<'p> {
 }
 
 impl<'p> All<'p> {
-    const fn of(file: Option<&'p Path>, flag: &'static str, over: Option<&'p Kept>) -> Self {
+    const fn of(file: Option<&'p RecordsFile>, flag: &'static str, over: Option<&'p Kept>) -> Self {
         match (file, over) {
             (Some(file), _) => Self::In(file),
             (None, Some(kept)) => Self::Reported(kept),
@@ -175,7 +176,13 @@ fn listed(what: &str, count: u64, samples: &[String], all: All<'_>) -> Vec<Strin
     // None of them are shown if an earlier process has met all.
     let more = !samples.is_empty() && count > samples.len() as u64;
     lines.push(match all {
-        All::In(path) => format!("  all of them are in {}", path.display()),
+        All::In(file) if file.is_torn() => {
+            format!(
+                "  what could be written of them is in {}",
+                file.path().display()
+            )
+        }
+        All::In(file) => format!("  all of them are in {}", file.path().display()),
         All::By(flag) if more => format!("  and more: {flag} PATH writes all of them to a file"),
         All::By(flag) => format!("  ({flag} PATH writes them to a file)"),
         All::Reported(kept) if more => format!("  and more: '{}' has all of them", kept.report()),
@@ -222,12 +229,8 @@ pub(crate) fn human(
         ));
     }
 
-    let path = |file: &Option<crate::records::RecordsFile>| {
-        file.as_ref().map(|file| file.path().to_owned())
-    };
-    let rejected = path(&notes.rejected);
     let over = kept.filter(|_| ended.is_ok());
-    let all = All::of(rejected.as_deref(), "--rejected", over);
+    let all = All::of(notes.rejected.as_ref(), "--rejected", over);
     lines.extend(listed("Rejected", report.rejected, &samples.rejected, all));
     if report.unplaced > 0 {
         lines.push(format!(
@@ -242,11 +245,10 @@ pub(crate) fn human(
             if report.missing == 1 { "it" } else { "them" },
         ));
     }
-    let invalid = path(&notes.invalid);
-    lines.extend(samples.invalid_lines(report.invalid, invalid.as_deref(), over));
-    let passed_over = path(&notes.passed_over);
-    let passed_over = passed_over.as_deref();
-    lines.extend(samples.passed_over_lines(report.passed_over, passed_over, over));
+    let file = notes.invalid.as_ref();
+    lines.extend(samples.invalid_lines(report.invalid, file, over));
+    let file = notes.passed_over.as_ref();
+    lines.extend(samples.passed_over_lines(report.passed_over, file, over));
     if !report.skipped.is_empty() {
         lines.push(format!(
             "Left in doubt: records {}: their messages may not have been sent",

@@ -130,6 +130,32 @@ fn rejects_that_cannot_be_written_down_end_the_run_though_the_batch_is_found() {
 }
 
 #[test]
+fn a_file_that_could_not_be_written_is_not_said_to_hold_all() {
+    let cut = Cut::start("");
+    let first = cut.files.path("first");
+    let run = cut
+        .api
+        .send("")
+        .arg("--rejected")
+        .arg(&first)
+        .arg(&cut.list);
+    // Enough for what the journal has of them, and not for what this file has.
+    let ran = run.file_limit(90).run().err("cannot write").code(1);
+    let ran = ran.err("hint: make room").out("Rejected: ");
+    ran.out(&format!(
+        "  what could be written of them is in {}",
+        first.display()
+    ));
+    assert!(read(&first).lines().count() < 2 * REJECTED);
+    // All of them, as is said.
+    let second = cut.files.path("second");
+    let run = cut.api.resume(&cut.journal).arg("--rejected").arg(&second);
+    let ran = run.run().code(3);
+    ran.out(&format!("  all of them are in {}", second.display()));
+    assert_eq!(read(&second).lines().count(), 2 * REJECTED);
+}
+
+#[test]
 fn it_is_said_that_more_may_have_been_rejected() {
     let cut = Cut::start(CUT);
     let send = cut.api.send("").arg(&cut.list);
