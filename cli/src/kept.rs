@@ -8,7 +8,7 @@ use crate::args::Delivery;
 use crate::config::List;
 
 /// A journal, and the command that goes on with its run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     /// Where it is.
     pub(crate) path: PathBuf,

@@ -1,5 +1,6 @@
 //! What a run did, for people and as JSON.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -336,6 +337,28 @@ const fn is_untouched(report: &Report) -> bool {
 fn resume(stopped: &Stopped, kept: &Kept) -> Option<String> {
     let is_begun = stopped.is_passing() || !is_untouched(&stopped.report);
     is_begun.then(|| kept.resume(stopped.failure.kind()))
+}
+
+/// What there is to say of a run whose process does not wait for what is on its way.
+pub(crate) fn left_behind(committed: &BTreeSet<u64>, kept: Option<&Kept>) -> Vec<String> {
+    let numbers: Vec<_> = committed.iter().map(ToString::to_string).collect();
+    let mut lines = Vec::new();
+    match &*numbers {
+        [] => {}
+        [number] => lines.push(format!(
+            "In doubt: batch {number} was sent, and its answer was not waited for"
+        )),
+        numbers => lines.push(format!(
+            "In doubt: batches {} were sent, and their answers were not waited for",
+            numbers.join(", ")
+        )),
+    }
+    if let Some(kept) = kept {
+        lines.push(format!("Journal: {}", kept.path.display()));
+        lines.push("To go on:".to_owned());
+        lines.push(format!("  {}", kept.resume(&FailureKind::Interrupted)));
+    }
+    lines
 }
 
 fn how_to_resume(stopped: &Stopped, kept: &Kept) -> Vec<String> {

@@ -239,13 +239,13 @@ impl Job {
         person: Option<Person>,
     ) -> Result<Ended> {
         let saver = Arc::clone(watch);
-        let stop =
-            Stop::listen(move || saver.flush_if_free()).context("cannot listen for signals")?;
+        let stop = Stop::listen(move || saver.quit()).context("cannot listen for signals")?;
         let pauses = Pauses::of_env()?;
         let asks = self.asks();
         let mut before = self.before()?;
         before.report.not_before =
             (self.start.not_before()).filter(|&until| until > SystemTime::now());
+        watch.notes().kept.clone_from(&before.kept);
         let (client, server, sandbox) = connect(self.target, &pauses).await?;
         // Before anything is asked: another request in a pause would make it longer.
         if let Some(until) = self.start.not_before()
@@ -323,6 +323,7 @@ impl Job {
             opened = opened => {
                 let opened = opened.context("cannot read the list")??;
                 if let Some(kept) = &opened.kept {
+                    watch.notes().kept = Some(kept.clone());
                     terminal::note(&format!("batchcast: journal: {}", kept.path.display()));
                 }
                 let events = Arc::clone(watch);

@@ -13,7 +13,8 @@ use crate::terminal;
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Listens from now on. A second signal ends the process, after `last` has saved what it can.
+    /// Listens from now on. A second signal ends the process, after `last` has saved what it can, and said what there is
+    /// to say.
     ///
     /// # Errors
     /// If the operating system does not let it listen.
@@ -25,6 +26,7 @@ impl Stop {
             terminal::note("batchcast: stopping; once more quits at once");
             let _ = asked.send(true);
             signals.next().await;
+            terminal::error("batchcast: interrupted");
             last();
             process::exit(Exit::Interrupted as i32);
         });

@@ -10,6 +10,7 @@ use batchcast::send::{Event, Receipt, WaitingFor};
 use indicatif::HumanCount;
 
 use crate::hooks::KillAt;
+use crate::kept::Kept;
 use crate::progress::{self, Progress};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine, unwritable};
 use crate::report::{self, BatchLine, Samples};
@@ -35,6 +36,10 @@ pub(crate) struct Notes {
     pub(crate) reject_codes: BTreeMap<String, u64>,
     /// How many messages this process has seen accepted.
     pub(crate) sent: u64,
+    /// The journal, once there is one.
+    pub(crate) kept: Option<Kept>,
+    /// The batches whose last bytes may have left, and of which nothing is known yet.
+    committed: BTreeSet<u64>,
     late: Option<Late>,
 }
 
@@ -119,6 +124,8 @@ impl Watch {
             samples,
             reject_codes: BTreeMap::new(),
             sent: 0,
+            kept: None,
+            committed: BTreeSet::new(),
             late: None,
         });
         Self {
@@ -178,11 +185,17 @@ impl Watch {
                     Event::Waiting { batch, what, wait } if *what != WaitingFor::Completion => {
                         self.progress.waits(*batch, *what, *wait);
                     }
-                    Event::Committed { batch } => self.progress.waits_for_answer(*batch),
-                    Event::Failed { batch, .. }
-                    | Event::GivenUp { batch, .. }
-                    | Event::InDoubt { batch, .. }
-                    | Event::NotFound { batch, .. } => self.progress.goes_on(*batch),
+                    Event::Committed { batch } => {
+                        self.notes().committed.insert(*batch);
+                        self.progress.waits_for_answer(*batch);
+                    }
+                    Event::Failed { batch, .. } | Event::GivenUp { batch, .. } => {
+                        self.notes().committed.remove(batch);
+                        self.progress.goes_on(*batch);
+                    }
+                    Event::InDoubt { batch, .. } | Event::NotFound { batch, .. } => {
+                        self.progress.goes_on(*batch);
+                    }
                     Event::Opened { batch, .. } => {
                         self.progress.goes_on(*batch);
                         if let Some(late) = &mut self.notes().late {
@@ -207,6 +220,7 @@ impl Watch {
     fn accepted(&self, receipt: &Receipt) -> io::Result<()> {
         {
             let mut notes = self.notes();
+            notes.committed.remove(&receipt.batch.number);
             if receipt.found {
                 notes.tell_late_rejects(receipt.batch.number)?;
             }
@@ -245,10 +259,13 @@ impl Watch {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes out what is buffered, unless it is being written to just now. For a process that quits.
-    pub(crate) fn flush_if_free(&self) {
+    /// Writes out what is buffered, unless it is being written to just now, and says what is left behind. For a process
+    /// that quits.
+    pub(crate) fn quit(&self) {
         if let Ok(mut notes) = self.notes.try_lock() {
             let _ = notes.flush();
+            let left = report::left_behind(&notes.committed, notes.kept.as_ref());
+            left.iter().for_each(|line| terminal::error(line));
         }
     }
 }

@@ -380,6 +380,31 @@ fn an_interrupt_gives_the_open_batch_up() {
 }
 
 #[test]
+fn whoever_does_not_wait_is_told_what_is_left_behind() {
+    let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+    let list = files.write("list", numbers(5));
+    api.faults("batch 2: hold answer");
+    let send = api.send("--max-messages 2").arg(list);
+    let running = send.private(numbers(5)).start();
+    while api.stats().batches < 2 {
+        std::thread::yield_now();
+    }
+    running.signal(Signal::INT);
+    running.until_err("once more quits at once");
+    running.signal(Signal::INT);
+    let journal = files.path("list.batchcast");
+    let ran = running.wait().code(130).discreet();
+    ran.err("In doubt: batch 2 was sent, and its answer was not waited for\n")
+        .err(&format!("Journal: {}\n", journal.display()))
+        .err(&format!(
+            "To go on:\n  batchcast resume {}",
+            journal.display()
+        ));
+    api.resume(journal).run().code(3);
+    assert_eq!(api.recipients().len(), 5);
+}
+
+#[test]
 fn an_interrupt_before_the_list_has_begun() {
     let mut running = batchcast("send --sandbox --json").envelope().start();
     let stdin = running.stdin.take();
