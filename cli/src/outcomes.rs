@@ -162,9 +162,14 @@ fn report(
 /// Tells what could not be told.
 fn tell_unclear(judge: &Judge, help: Option<&str>) {
     let records = |number| count(number, "record", "records");
+    let sent = if judge.unclear == 1 {
+        "it was sent, or why it was not"
+    } else {
+        "they were sent, or why they were not"
+    };
     if let (1.., Some(help)) = (judge.unclear, help) {
         terminal::note(&format!(
-            "batchcast: of {} it is not known whether they were sent, or why they were not",
+            "batchcast: of {} it is not known whether {sent}",
             records(judge.unclear),
         ));
         terminal::note(&format!("hint: {help}"));

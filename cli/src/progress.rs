@@ -486,9 +486,14 @@ pub(crate) fn rate(recipients: u64, elapsed: Duration) -> String {
     let micros = u64::try_from(elapsed.as_micros())
         .unwrap_or(u64::MAX)
         .max(1);
-    let rate = u128::from(recipients) * 1_000_000 / u128::from(micros);
-    let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-    format!("{} recipients/s", HumanCount(rate))
+    let tenths = u128::from(recipients) * 10_000_000 / u128::from(micros);
+    let tenths = u64::try_from(tenths).unwrap_or(u64::MAX);
+    match tenths {
+        // One in a while is not none.
+        0 if recipients > 0 => "less than 0.1 recipients/s".to_owned(),
+        1..100 if tenths % 10 > 0 => format!("{}.{} recipients/s", tenths / 10, tenths % 10),
+        _ => format!("{}/s", self::recipients(tenths / 10)),
+    }
 }
 
 /// A time as people read it.
@@ -522,6 +527,16 @@ mod tests {
             "1,500,000 recipients/s"
         );
         assert_eq!(rate(1, Duration::ZERO), "1,000,000 recipients/s");
+        for (recipients, seconds, told) in [
+            (1, 1, "1 recipient/s"),
+            (1, 2, "0.5 recipients/s"),
+            (3, 2, "1.5 recipients/s"),
+            (21, 2, "10 recipients/s"),
+            (1, 60, "less than 0.1 recipients/s"),
+            (0, 60, "0 recipients/s"),
+        ] {
+            assert_eq!(rate(recipients, Duration::from_secs(seconds)), told);
+        }
         assert_eq!(time(Duration::from_millis(1_250)), "1.2 s");
         assert_eq!(time(Duration::from_secs(75)), "1 min 15 s");
         assert_eq!(time(Duration::from_secs(7_380)), "2 h 3 min");

@@ -231,9 +231,9 @@ impl Watch {
         let batch = &receipt.batch;
         self.progress.goes_on(receipt.batch.number);
         self.progress.above(&format!(
-            "batch {} accepted: {} messages, {}, {} rejected, {}id {}",
+            "batch {} accepted: {}, {}, {} rejected, {}id {}",
             batch.number,
-            HumanCount(batch.messages),
+            progress::count(batch.messages, "message", "messages"),
             progress::bytes(batch.bytes),
             HumanCount(receipt.rejected),
             match receipt.missing() {

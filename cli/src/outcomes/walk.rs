@@ -8,11 +8,13 @@ use batchcast::input::{Reader, Record};
 use batchcast::journal::{BatchState, Status};
 use batchcast::status::meaning;
 use batchcast::{PhoneNumber, Position};
+use indicatif::HumanCount;
 
 use super::joined::Joined;
 use super::judge::{Judge, Verdict};
 use super::rejects::Rejects;
 use super::row::{COMMITTED, IN_DOUBT, NOT_LISTED, NOT_SENT, REJECTED, Row, SKIPPED, UNCLEAR};
+use crate::progress::count;
 
 /// What is known of an accepted batch.
 #[derive(Debug, Default)]
@@ -235,10 +237,12 @@ impl<'b> Within<'b> {
         if self.sure > sent || all < sent || (!is_decided && judge.is_about_default_text()) {
             let batch = &self.batch.batch;
             bail!(
-                "batch {} has {sent} messages of the records {} to {}, and there are {all} now: {}",
+                "batch {} has {} of the records {} to {}, and the list has {} for it now: {}",
                 batch.number,
-                batch.first.record,
-                batch.last.record,
+                count(sent, "message", "messages"),
+                HumanCount(batch.first.record),
+                HumanCount(batch.last.record),
+                HumanCount(all),
                 judge.mismatch(),
             );
         }

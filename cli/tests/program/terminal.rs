@@ -357,6 +357,15 @@ fn a_small_list_is_told_by_how_much_of_it_is_sent() {
 }
 
 #[test]
+fn one_message_is_one() {
+    let files = Files::new();
+    let list = files.write("list", numbers(1));
+    let run = batchcast("send --sandbox").envelope().arg(list);
+    let shown = run.on_screen(120).code(0);
+    assert!(shown.contains("batch 1 accepted: 1 message, "), "{shown}");
+}
+
+#[test]
 fn logs_and_a_bar_keep_out_of_each_others_way() {
     let api = Api::start(|sandbox| sandbox);
     let files = Files::new();
