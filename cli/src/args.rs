@@ -10,9 +10,10 @@ mod send;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
+use batchcast::Region;
 use batchcast::input::Format;
-use batchcast::{Region, UnknownRegion};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::after::{ReportArgs, RowsArg, StatusArgs};
 pub(crate) use self::care::{CareArgs, ColorArg, ShownArgs};
@@ -35,7 +36,7 @@ use crate::terminal;
                   High Volume SMS API. No batch is larger than the API takes, and nobody gets a message twice.",
     after_help = EXAMPLES,
     propagate_version = true,
-    disable_help_subcommand = true
+    max_term_width = 100
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -43,6 +44,72 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) shown: ShownArgs,
+}
+
+/// The command line, with what is the same for all commands.
+pub(crate) fn command() -> clap::Command {
+    everywhere(Args::command())
+}
+
+fn everywhere(command: clap::Command) -> clap::Command {
+    let help = command
+        .get_after_help()
+        .map(|help| flowing(&help.to_string()));
+    // What is no number is to be told so, and not taken for a flag.
+    let command = command
+        .mut_args(|arg| {
+            let takes_value = !arg.is_positional() && arg.get_action().takes_values();
+            arg.allow_negative_numbers(takes_value)
+        })
+        .mut_subcommands(everywhere);
+    match help {
+        Some(help) => command.after_help(help),
+        None => command,
+    }
+}
+
+/// A text each of whose paragraphs is one line, for whoever knows how wide it is shown. What is indented stays as it is,
+/// but for commands that are too long for a terminal.
+fn flowing(text: &str) -> String {
+    let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+    let mut flowing = String::with_capacity(text.len());
+    let mut before = "";
+    for line in text.lines() {
+        if !flowing.is_empty() {
+            flowing.push(if is_prose(before) && is_prose(line) {
+                ' '
+            } else {
+                '\n'
+            });
+        }
+        flowing += &continued(line);
+        before = line;
+    }
+    flowing
+}
+
+/// The columns of a terminal that nobody has made larger.
+const COLUMNS: usize = 80;
+
+/// A command of an example, continued in further lines as a shell reads it, if it is too long for one.
+fn continued(line: &str) -> String {
+    let command = line.trim_start();
+    let indent = line.len() - command.len();
+    if indent == 0 || line.chars().count() <= COLUMNS || !command.contains("batchcast ") {
+        return line.to_owned();
+    }
+    let mut flags = command.split(" --");
+    let mut last = " ".repeat(indent) + flags.next().unwrap_or_default();
+    let mut whole = String::new();
+    for flag in flags {
+        // With room for what says that it goes on.
+        if last.chars().count() + flag.chars().count() + 5 > COLUMNS {
+            whole += &format!("{last} \\\n");
+            last = " ".repeat(indent + 3);
+        }
+        last += &format!(" --{flag}");
+    }
+    whole + &last
 }
 
 impl Args {
@@ -177,10 +244,38 @@ const SANDBOX_EXAMPLES: &str = "\
 It keeps the last 10,000 batches and, of all of them, the last 100,000 messages; older ones are not known to it
 any more. --record keeps all.
 
+Faults, each 'ROUTE [WHEN]: EFFECT[, EFFECT]...', or random:SEED:RATE. The first rule that fits takes a request.
+  ROUTE   batch (creates one), token, list, get (one batch), messages, statuses,
+          opt-outs, any
+  WHEN    nothing: the next one, once; 3; 2-5; 4-; every 3; always
+  EFFECT  not accepted:
+            reset after N, close after N    the connection ends once N bytes of
+                                            the request are in
+            answer STATUS [OPTION]...       this answer behind the body, or
+                                            early, or early=N bytes of it
+            stall after N                   nothing more is read
+          accepted, if the batch is right:
+            reset answer, close answer      there is none, or only N bytes:
+                                            ... after N
+            hold answer                     there is none, and the connection
+                                            stays
+            answer STATUS accepted [OPTION]...
+            delay TIME, slow N (bytes a second), stall after N for TIME
+            hide for TIME, hide N lists     the batch cannot be read back yet
+          expire                            all tokens, at once
+  N       bytes on the wire from the first of the request; body N: from the
+          first behind its head
+  TIME    such as 200ms, 2s or 1m
+  STATUS  200 to 599, or garbage
+  OPTION  code=CMN-301, retry-after=SECONDS, retry-after-date=SECONDS,
+          location=URL, header=NAME:VALUE, body=json|html|empty|text|broken|no-id,
+          then=keep|close|reset (the connection)
+
 Examples:
   batchcast sandbox
   batchcast sandbox --listen 127.0.0.1:8025 --record received.ndjson --reject every:100
   batchcast sandbox --fault 'batch 3: reset after 1000' --fault 'batch 5: reset answer, hide 2 lists'
+  batchcast sandbox --fault 'batch: answer 429 early retry-after=5' --fault 'list 2-4: answer 503'
   batchcast sandbox --deliver SMS-CAR-411=every:50 --segment-cost 0.0075 --deliver-looks 3
   batchcast sandbox --rate-limit 5 --rate-window 2s --fault random:7:0.2";
 
@@ -211,7 +306,7 @@ pub(crate) struct ListArgs {
     pub(crate) fields_are_typed: bool,
 
     /// Read numbers as they are written there, too, such as (650) 555-0100, and not only E.164: US or CA
-    #[arg(long, value_name = "REGION", value_parser = region)]
+    #[arg(long, value_name = "REGION", value_parser = RegionParser, hide_possible_values = true)]
     pub(crate) region: Option<Region>,
 
     /// The most bytes of a batch, such as 50MB (50,000,000), 50MiB, or a number of bytes
@@ -333,17 +428,54 @@ pub(crate) enum OnInvalidArg {
     Stop,
 }
 
-fn region(typed: &str) -> Result<Region, UnknownRegion> {
-    typed.parse()
+/// Takes the name of a region, in whatever case, and offers those that there are to a shell.
+#[derive(Clone)]
+struct RegionParser;
+
+impl TypedValueParser for RegionParser {
+    type Value = Region;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        typed: &std::ffi::OsStr,
+    ) -> Result<Region, clap::Error> {
+        let region = |typed: &str| typed.parse::<Region>();
+        region.parse_ref(command, arg, typed)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = Region::ALL.iter().map(|region| region.as_str());
+        Some(Box::new(names.map(PossibleValue::new)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_makes_sense() {
-        Args::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn paragraphs_flow_and_examples_do_not() {
+        let text = "One\nparagraph.\n\nExamples:\n  a\n  b\nAnd\nmore.";
+        let flows = "One paragraph.\n\nExamples:\n  a\n  b\nAnd more.";
+        assert_eq!(flowing(text), flows);
+    }
+
+    #[test]
+    fn long_commands_go_on_as_a_shell_reads_it() {
+        let short = "  batchcast send people.csv --limit 10";
+        assert_eq!(continued(short), short);
+        let long = format!(
+            "{short} --canary 100 --text 'Hello Team, {{{{first_name}}}}' --yes --in-doubt skip"
+        );
+        let lines = continued(&long);
+        assert!(lines.lines().all(|line| line.len() <= COLUMNS), "{lines}");
+        assert_eq!(lines.replace(" \\\n     ", ""), long);
     }
 }

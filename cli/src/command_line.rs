@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
+use clap::builder::StyledStr;
 use clap::{
-    ArgMatches, CommandFactory as _, FromArgMatches as _,
+    ArgMatches, FromArgMatches as _,
     error::{ContextKind, ContextValue},
     parser::ValueSource,
 };
 
-use crate::args::{Args, ColorArg};
+use crate::args::{self, Args, ColorArg};
 use crate::profile::Profile;
 use crate::terminal;
 
@@ -30,7 +31,7 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
         true => None,
         false => Profile::load(profile.as_deref())?,
     };
-    let mut command = Args::command().color(color.of_clap());
+    let mut command = args::command().color(color.of_clap());
     if let Some(profile) = &profile {
         command = profile.apply(command);
     }
@@ -47,7 +48,8 @@ pub(crate) fn parse(typed: &[OsString]) -> Result<Args> {
     if let (Some(profile), Ok(_)) = (profile.take_if(|_| parsed.is_ok()), &parsed) {
         profile.remember();
     }
-    Ok(parsed.unwrap_or_else(|error| {
+    Ok(parsed.unwrap_or_else(|mut error| {
+        advise(&mut error);
         let _ = error.print();
         // One that was typed is in the command line for all to see.
         if let (Some(profile), Some(ContextValue::String(flag))) =
@@ -85,6 +87,24 @@ fn is_flag(word: &OsString, named: &str) -> bool {
     word.to_str().is_some_and(|word| name(word) == name(named))
 }
 
+/// Says what helps against a flag that there is not.
+fn advise(error: &mut clap::Error) {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
+        return;
+    };
+    let as_a_list = format!("-- {flag}");
+    let tips = if flag == "--dry-run" {
+        vec!["'batchcast plan' says what a send would take, and sends nothing".into()]
+    } else if let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) {
+        // That it is the name of a list is hardly ever meant.
+        let is_meant = |tip: &&StyledStr| !tip.to_string().contains(&as_a_list);
+        tips.iter().filter(is_meant).cloned().collect()
+    } else {
+        return;
+    };
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+}
+
 /// What has to be known before the rest can be read.
 #[derive(Debug, PartialEq, Eq)]
 struct Ahead {
@@ -97,7 +117,7 @@ struct Ahead {
 
 /// Looks for it. Mistakes are found when the rest is read.
 fn ahead(typed: &[OsString]) -> Ahead {
-    let matches = Args::command()
+    let matches = args::command()
         .ignore_errors(true)
         .try_get_matches_from(typed);
     let matches = matches.ok();
@@ -130,8 +150,13 @@ fn ahead(typed: &[OsString]) -> Ahead {
 
 fn asks_for_help(typed: &[OsString]) -> bool {
     let asks = ["--help", "-h", "--version", "-V"];
-    let typed = typed.iter().skip(1).filter_map(|word| word.to_str());
+    let mut typed = typed.iter().skip(1).filter_map(|word| word.to_str());
+    let is_flag = |word: &&str| word.starts_with('-');
+    if typed.clone().find(|word| !is_flag(word)) == Some("help") {
+        return true;
+    }
     typed
+        .by_ref()
         .take_while(|word| *word != "--")
         .any(|word| asks.contains(&word))
 }

@@ -41,8 +41,8 @@ Examples:
     batchcast send people.csv --to-field Mobile --text-field Message --from +16505550100
   Not to who has opted out, and to nobody twice, though the list has them twice:
     batchcast send people.csv --from +16505550100 --text 'Hello Team' --suppress api --unique
-  A personal text, made of columns (or of the keys of NDJSON), with a default where one is empty; {{{{ is a
-  literal {{. A record that has a text of its own keeps that:
+  A personal text, made of columns (or of the keys of NDJSON), with a default where one is empty; {{{{ is a \
+literal {{. A record that has a text of its own keeps that:
     batchcast send people.csv --from +16505550100 --text 'Hi {{first_name|there}}, your {{item}} is on its way'
   Numbers as people write them and as spreadsheets leave them, (650) 555-0100 or 16505550100.0:
     batchcast send people.csv --region US --from +16505550100 --text 'Hello Team'

@@ -83,8 +83,8 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     token_lifetime: u64,
 
-    /// Let requests fail: 'ROUTE [WHEN]: EFFECT, ...' or random:SEED:RATE; may be there more than once
-    #[arg(long, value_name = "RULE", long_help = FAULT)]
+    /// Let requests fail, such as 'batch every 5: reset answer' or random:7:0.2; may be there more than once; see below
+    #[arg(long, value_name = "RULE")]
     fault: Vec<FaultRule>,
 
     /// How far the sandbox's clock is ahead of this machine's; negative is behind
@@ -113,32 +113,6 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "FILE")]
     opt_outs: Option<PathBuf>,
 }
-
-const FAULT: &str = "\
-Let requests fail: ROUTE [WHEN]: EFFECT[, EFFECT]..., or random:SEED:RATE; may be there more than once. The first rule that \
-fits takes a request.
-
-ROUTE   batch (creates one), token, list, get (one batch), messages, statuses, opt-outs, any
-WHEN    nothing: the next one, once; 3; 2-5; 4-; every 3; always
-EFFECT  not accepted:
-          reset after N, close after N    the connection ends once N bytes of the request are in
-          answer STATUS [OPTION]...       this answer behind the body, or early, or early=N bytes of it
-          stall after N                   nothing more is read
-        accepted, if the batch is right:
-          reset answer, close answer      there is none, or only N bytes: ... after N
-          hold answer                     there is none, and the connection stays
-          answer STATUS accepted [OPTION]...
-          delay TIME, slow N (bytes a second), stall after N for TIME
-          hide for TIME, hide N lists     the batch cannot be read back yet
-        expire                            all tokens, at once
-N       bytes on the wire from the first of the request; body N: from the first behind its head
-TIME    such as 200ms, 2s or 1m
-STATUS  200 to 599, or garbage
-OPTION  code=CMN-301, retry-after=SECONDS, retry-after-date=SECONDS, location=URL, header=NAME:VALUE,
-        body=json|html|empty|text|broken|no-id, then=keep|close|reset (the connection)
-
-  --fault 'batch 3: reset after 1000' --fault 'batch: answer 429 early retry-after=5'
-  --fault 'batch every 5: reset answer, hide 2 lists' --fault 'list 2-4: answer 503'";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum MalformedArg {

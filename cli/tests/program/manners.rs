@@ -16,11 +16,29 @@ fn completions_and_a_manual() {
         ran.out("max-bytes").out("in-doubt").out("sandbox");
     }
     batchcast("completions dos").run().code(2).err("bash");
-    batchcast("man")
-        .run()
-        .code(0)
+    let ran = batchcast("completions bash").run().code(0);
+    for (flag, offers) in [
+        ("--region", r#"-W "US CA" --"#),
+        ("--suppress", r#"-W "api" -f --"#),
+        ("--spool", r#"-W "none" -f --"#),
+    ] {
+        let arm = format!("{flag})");
+        let mut behind = ran.stdout.split(&arm).skip(1).peekable();
+        assert!(behind.peek().is_some(), "{flag}");
+        // `report` takes no word there.
+        let is_offered = |behind: &str| behind.split(";;").next().unwrap().contains(offers);
+        assert!(
+            behind.clone().any(is_offered),
+            "{flag}: {}",
+            behind.next().unwrap()
+        );
+    }
+    let manual = batchcast("man").run().code(0);
+    manual
         .out(".TH batchcast 1")
-        .out("Exit codes");
+        .out("\n.SH EXAMPLES\n.nf\n")
+        .out("\n.SH \"EXIT CODES\"\n.nf\n")
+        .out("\n.fi\nThe command line goes before");
     let files = Files::new();
     let directory = files.path("man/man1");
     let run = batchcast("man --out-dir").arg(&directory);
@@ -36,9 +54,18 @@ fn completions_and_a_manual() {
     }
     let page = read(directory.join("batchcast-send.1"));
     assert!(
-        page.contains("\\-\\-canary") && page.contains("Examples:"),
+        page.contains("\\-\\-canary") && page.contains(".SH EXAMPLES\n.nf\n"),
         "{page}"
     );
+    for part in [
+        concat!("\"batchcast ", env!("CARGO_PKG_VERSION"), "\""),
+        "BATCHCAST_FROM",
+        "BATCHCAST_PROFILE",
+        ".SH ARGUMENTS\n.TP\n[\\fIFILE\\fR]",
+    ] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+    assert!(!page.contains("EXTRA"), "{page}");
 }
 
 #[test]
