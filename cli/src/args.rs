@@ -22,6 +22,7 @@ pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::screen::{OptOutFormat, OptOutsArgs, ScreenAgainArgs, ScreenArgs};
 pub(crate) use self::send::{Delivery, InDoubtArg, ResumeArgs, SendArgs, SpoolArg};
 use crate::profile::Profile;
+use crate::quantity::positive;
 pub(crate) use crate::quantity::size;
 use crate::sandbox::SandboxArgs;
 use crate::screen::API;
@@ -314,7 +315,7 @@ pub(crate) struct ListArgs {
     pub(crate) max_bytes: u64,
 
     /// The most messages of a batch [default: as many as fit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU64>)]
     pub(crate) max_messages: Option<NonZeroU64>,
 
     /// What to do about a record that cannot be sent

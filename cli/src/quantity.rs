@@ -15,6 +15,18 @@ pub(crate) fn size(typed: &str) -> Result<u64, String> {
     Ok(size.as_u64())
 }
 
+/// A whole number.
+pub(crate) fn whole<T: FromStr>(typed: &str) -> Result<T, &'static str> {
+    let number = typed.trim().parse();
+    number.map_err(|_| "not a whole number, such as 0, 10 or 2500")
+}
+
+/// The same of a type that has no zero.
+pub(crate) fn positive<T: FromStr>(typed: &str) -> Result<T, &'static str> {
+    let number = typed.trim().parse();
+    number.map_err(|_| "not a whole number from 1 on, such as 10 or 2500")
+}
+
 /// A time, such as `500ms`, `30s`, `2m` or `1h 30m`.
 pub(crate) fn time(typed: &str) -> Result<Duration, String> {
     let time: Option<SignedDuration> = typed.trim().parse().ok();

@@ -7,6 +7,7 @@ use batchcast::screen::MaxInvalid;
 use clap::{Arg, ValueEnum};
 
 use super::ServerArgs;
+use crate::quantity::{positive, whole};
 
 /// Who is passed over, and when to give a list up.
 #[derive(clap::Args)]
@@ -20,11 +21,11 @@ pub(crate) struct ScreenArgs {
     pub(crate) unique: bool,
 
     /// Pass over the first N records of the list, as if they were not there
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>)]
     pub(crate) skip: u64,
 
     /// Send N messages, and no more: the list ends behind them
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU64>)]
     pub(crate) limit: Option<NonZeroU64>,
 
     /// Give the list up if more records are invalid: so many, or a share such as 5%

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::{CareArgs, EnvelopeArgs, ListArgs, OnInvalidArg, ScreenAgainArgs, ServerArgs};
-use crate::quantity::time;
+use crate::quantity::{positive, time};
 
 pub(super) const SEND_EXAMPLES: &str = "\
 Credentials come from the environment only:
@@ -90,11 +90,11 @@ pub(crate) struct SendArgs {
     pub(crate) delivery: Delivery,
 
     /// Send to a sandbox in this process, without an account: nobody gets a message
-    #[arg(long, conflicts_with = "base_url")]
+    #[arg(long, conflicts_with_all = ["base_url", "ca_bundle"])]
     pub(crate) sandbox: bool,
 
     /// Send the first N messages ahead, show what became of them, and ask before the rest goes
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU64>)]
     pub(crate) canary: Option<NonZeroU64>,
 
     /// Where to write down what was sent, to resume from [default: FILE.batchcast]
@@ -148,8 +148,8 @@ pub(crate) struct Delivery {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 
-    /// How many batches may be on their way at once
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// How many batches may be on their way at once, from 1 to 16
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = in_flight)]
     pub(crate) in_flight: u8,
 
     /// What to do with a batch that may have been accepted, and is not in the server's list; in a resume, `skip` also
@@ -197,6 +197,13 @@ pub(crate) enum SpoolArg {
 pub(super) fn where_it_was(text_file: clap::Arg) -> clap::Arg {
     text_file
         .help("The same from a file; a newline at its end does not count [default: where it was]")
+}
+
+fn in_flight(typed: &str) -> Result<u8, &'static str> {
+    let number = typed.trim().parse().ok();
+    number
+        .filter(|number| (1..=16).contains(number))
+        .ok_or("not a number from 1 to 16")
 }
 
 fn spool(typed: &str) -> Result<SpoolArg, std::convert::Infallible> {

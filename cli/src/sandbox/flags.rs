@@ -14,7 +14,7 @@ use batchcast_sandbox::{
 use clap::ValueEnum;
 
 use crate::fail::Usage;
-use crate::quantity::{size, time};
+use crate::quantity::{positive, size, time, whole};
 
 #[derive(clap::Args)]
 pub(crate) struct SandboxArgs {
@@ -40,7 +40,7 @@ pub(crate) struct SandboxArgs {
     deliver: Vec<DeliveryRule>,
 
     /// At which look a batch is completed; a look asks for that one batch, as 'batchcast status' does
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole::<u64>)]
     deliver_looks: u64,
 
     /// What a segment costs
@@ -60,15 +60,15 @@ pub(crate) struct SandboxArgs {
     max_body_bytes: u64,
 
     /// Answer 429 to more requests in a window [default: never]
-    #[arg(long, value_name = "REQUESTS")]
+    #[arg(long, value_name = "REQUESTS", value_parser = positive::<NonZeroU32>)]
     rate_limit: Option<NonZeroU32>,
 
-    /// The window, such as 500ms, 2s or 1m
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
+    /// The window, such as 500ms, 2s or 1m; without --rate-limit it is only announced
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = some_time)]
     rate_window: Duration,
 
     /// How long no request may come behind a 429, in whole seconds [default: the window]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = whole_seconds)]
     penalty: Option<Duration>,
 
     /// How a 429 says it
@@ -76,11 +76,11 @@ pub(crate) struct SandboxArgs {
     retry_after: RetryAfterArg,
 
     /// The same limit for the token endpoint [default: 5 in a minute, if --rate-limit is set]
-    #[arg(long, value_name = "REQUESTS", requires = "rate_limit")]
+    #[arg(long, value_name = "REQUESTS", value_parser = positive::<NonZeroU32>, requires = "rate_limit")]
     auth_rate_limit: Option<NonZeroU32>,
 
     /// How long an access token is valid, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = whole::<u64>)]
     token_lifetime: u64,
 
     /// Let requests fail, such as 'batch every 5: reset answer' or random:7:0.2; may be there more than once; see below
@@ -197,6 +197,24 @@ impl SandboxArgs {
             None => limit,
         }
     }
+}
+
+/// A time in which something can happen.
+fn some_time(typed: &str) -> Result<Duration, String> {
+    let time = time(typed)?;
+    if time.is_zero() {
+        return Err("nothing can happen in no time: give one such as 500ms".to_owned());
+    }
+    Ok(time)
+}
+
+/// A time as `Retry-After` says it.
+fn whole_seconds(typed: &str) -> Result<Duration, String> {
+    let time = time(typed)?;
+    if time.subsec_nanos() > 0 {
+        return Err("not in whole seconds, such as 2s or 1m".to_owned());
+    }
+    Ok(time)
 }
 
 /// An amount of money.

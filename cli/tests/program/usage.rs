@@ -30,6 +30,87 @@ fn says_what_it_is() {
 }
 
 #[test]
+fn help_fits_into_any_terminal() {
+    let commands = [
+        "",
+        "send",
+        "resume",
+        "plan",
+        "encode",
+        "opt-outs",
+        "status",
+        "report",
+        "sandbox",
+        "completions",
+        "man",
+    ];
+    for command in commands {
+        for flag in ["-h", "--help"] {
+            for columns in [60, 80] {
+                let run = batchcast(&format!("{command} {flag}"));
+                let ran = run.env("COLUMNS", columns.to_string()).run().code(0);
+                for line in ran.stdout.lines() {
+                    // The parser's own line, and what is one word.
+                    let is_one = line.starts_with("Usage: ") || !line.trim().contains(' ');
+                    let fits = line.chars().count() <= columns;
+                    assert!(fits || is_one, "{command} {columns}: {line:?}");
+                }
+            }
+        }
+    }
+    // And into a line of its own what is a paragraph.
+    let wide = batchcast("send --help").env("COLUMNS", "200").run().code(0);
+    assert!(wide.stdout.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
+fn help_is_a_command_as_well() {
+    let named = |line: &str| batchcast(line).run().code(0).stdout;
+    assert_eq!(named("help"), named("--help"));
+    assert_eq!(named("help send"), named("send --help"));
+    assert_eq!(named("help sandbox"), named("sandbox --help"));
+    batchcast("help nothing").run().code(2);
+    // Also if a profile cannot be used.
+    let files = Files::new();
+    std::fs::create_dir(files.path("batchcast")).unwrap();
+    files.write("batchcast/config.toml", "broken");
+    let help = batchcast("help send").env("XDG_CONFIG_HOME", files.path(""));
+    help.run().code(0);
+    // A list of that name is one.
+    let plan = batchcast("plan help").env("XDG_CONFIG_HOME", files.path(""));
+    plan.run().code(2).err("config.toml");
+}
+
+#[test]
+fn what_is_no_flag_and_no_number_is_told_so() {
+    let ran = batchcast("send list --dry-run").run().code(2);
+    let ran = ran.err("'--dry-run'").err("'batchcast plan' says");
+    assert!(!ran.stderr.contains("-- --dry-run"), "{}", ran.stderr);
+    let ran = batchcast("plan list --no-such").run().code(2);
+    assert!(!ran.stderr.contains("-- --no-such"), "{}", ran.stderr);
+    let ran = batchcast("plan list --formt csv").run().code(2);
+    ran.err("--format");
+    for flag in ["--limit", "--max-messages", "--canary"] {
+        for value in ["0", "-1", "many", "1.5"] {
+            let run = batchcast("send list").arg(flag).arg(value).run().code(2);
+            run.err(&format!(
+                "'{value}' for '{flag} <N>': not a whole number from 1 on"
+            ));
+        }
+    }
+    for (flags, told) in [
+        ("send --skip -1", "not a whole number, such as 0"),
+        ("send --in-flight 0", "not a number from 1 to 16"),
+        ("send --in-flight 17", "not a number from 1 to 16"),
+        ("send --in-flight x", "not a number from 1 to 16"),
+        ("send --sandbox --ca-bundle none", "cannot be used with"),
+    ] {
+        batchcast(flags).run().code(2).err(told);
+    }
+    batchcast("send --help").run().code(0).out("from 1 to 16");
+}
+
+#[test]
 fn without_credentials_it_says_which_to_set() {
     let ran = batchcast("send").envelope().stdin(numbers(1)).run().code(2);
     ran.err("RC_ACCESS_TOKEN")
