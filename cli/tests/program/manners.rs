@@ -38,7 +38,7 @@ fn completions_and_a_manual() {
         .out(".TH batchcast 1")
         .out("\n.SH EXAMPLES\n.nf\n")
         .out("\n.SH \"EXIT CODES\"\n.nf\n")
-        .out("\n.fi\nThe command line goes before");
+        .out("\n.fi\nA setting is called as its flag is");
     let files = Files::new();
     let directory = files.path("man/man1");
     let run = batchcast("man --out-dir").arg(&directory);

@@ -226,7 +226,7 @@ fn behind_none_there_are_no_more() {
     api.faults("");
     // This process has met none.
     let ran = api.resume(files.path("list.txt.batchcast")).run().code(3);
-    ran.out("Rejected: 1\n  (--rejected PATH writes them to a file)");
+    ran.out("Rejected: 1\n  ('batchcast report ");
 }
 
 #[test]
