@@ -112,7 +112,7 @@ Credentials come from the environment, as for 'batchcast send'.
 Examples:
   batchcast opt-outs --from +16505550100 --out opt-outs.csv
   batchcast send people.csv --from +16505550100 --text 'Hello Team' --suppress opt-outs.csv
-  batchcast opt-outs --from +16505550100 --format ndjson | jq -r 'select(.status == \"OptOut\").to'
+  batchcast opt-outs --from +16505550100 --format ndjson | jq -r 'select(.status != \"OptIn\").to'
 
 Exit codes: 0 all of it was written, 1 failure, 2 wrong usage.";
 
