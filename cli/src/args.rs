@@ -114,7 +114,7 @@ fn continued(line: &str) -> String {
 }
 
 impl Args {
-    /// Notes what somebody has typed, and the environment or a profile has not only said for all lists.
+    /// Notes which flags were typed: what only the environment or a profile says is meant for all lists.
     pub(crate) fn note_typed(&mut self, is_typed: impl Fn(&str) -> bool) {
         let list = match &mut self.command {
             Command::Send(args) => &mut args.list,
