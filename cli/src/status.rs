@@ -163,7 +163,7 @@ impl Watch<'_> {
 
     async fn ask_about(&self, id: &str) -> Result<Api, Failure> {
         let Some(batch) = self.readback.batch(id).await? else {
-            return Ok(Api::Missing);
+            return Ok(Api::Unknown);
         };
         // Before that the counts would change, and cost a request of the rate limit each time.
         let statuses = match batch.status {

@@ -14,7 +14,7 @@ pub(crate) enum Api {
     /// There is nothing to ask: it was not accepted.
     None,
     /// It does not know it.
-    Missing,
+    Unknown,
     /// This; and how many messages have come to what, once it is completed.
     Known(Box<BatchStatus>, Option<Box<Statuses>>),
 }
@@ -82,7 +82,7 @@ impl Row {
     fn batch(&self) -> Option<&BatchStatus> {
         match &self.api {
             Api::Known(batch, _) => Some(batch),
-            Api::None | Api::Missing => None,
+            Api::None | Api::Unknown => None,
         }
     }
 
@@ -90,7 +90,7 @@ impl Row {
     pub(crate) fn statuses(&self) -> Option<&Statuses> {
         match &self.api {
             Api::Known(_, statuses) => statuses.as_deref(),
-            Api::None | Api::Missing => None,
+            Api::None | Api::Unknown => None,
         }
     }
 
@@ -106,8 +106,8 @@ impl Row {
     }
 
     /// The API should have it, and does not know it.
-    pub(crate) fn is_missing(&self) -> bool {
-        self.api == Api::Missing
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.api == Api::Unknown
     }
 
     /// Its answer is waited for.
@@ -135,7 +135,7 @@ impl Row {
         self.rejected > 0
             || self.is_skipped()
             || self.is_found()
-            || self.is_missing()
+            || self.is_unknown()
             || self.statuses().is_some_and(|counts| counts.failed() > 0)
     }
 
@@ -173,7 +173,7 @@ impl Row {
                     _ => format!("{name} is {word}"),
                 }
             }
-            (Api::Missing, _) => format!("{name} is not known to the server"),
+            (Api::Unknown, _) => format!("{name} is not known to the server"),
             _ => format!("{name} is {}", self.state.unwrap_or("not known")),
         }
     }
@@ -207,7 +207,7 @@ impl Row {
         );
         let server = match (&self.api, self.batch()) {
             (_, Some(batch)) => word(batch).to_owned(),
-            (Api::Missing, _) => "unknown".to_owned(),
+            (Api::Unknown, _) => "unknown".to_owned(),
             _ => "-".to_owned(),
         };
         let counts = self.statuses();
@@ -241,7 +241,7 @@ impl Row {
             id: self.id.as_deref(),
             is_known: match self.api {
                 Api::None => None,
-                Api::Missing => Some(false),
+                Api::Unknown => Some(false),
                 Api::Known(..) => Some(true),
             },
             status: batch.map(|batch| batch.status.as_str()),

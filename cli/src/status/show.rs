@@ -136,7 +136,7 @@ pub(crate) fn exit(Look { rows, seen }: &Look) -> Exit {
         Exit::InDoubt
     } else if state.is_some_and(is_open) || rows.iter().any(Row::is_on_its_way) {
         Exit::Stopped
-    } else if state.is_none() && rows.iter().any(Row::is_missing) {
+    } else if state.is_none() && rows.iter().any(Row::is_unknown) {
         Exit::Failure
     } else if rows.iter().any(Row::is_partial) || invalid.is_some_and(|invalid| invalid > 0) {
         Exit::Partial
@@ -152,7 +152,7 @@ struct Sums {
     completed: u64,
     on_their_way: u64,
     committed: u64,
-    missing: u64,
+    unknown: u64,
     in_doubt: u64,
     skipped: u64,
     found: u64,
@@ -178,7 +178,7 @@ impl Sums {
             sums.completed += u64::from(row.is_completed());
             sums.on_their_way += u64::from(row.is_on_its_way());
             sums.committed += u64::from(row.is_committed());
-            sums.missing += u64::from(row.is_missing());
+            sums.unknown += u64::from(row.is_unknown());
             sums.in_doubt += u64::from(row.is_in_doubt());
             sums.found += u64::from(row.is_found());
             if row.is_skipped() {
@@ -216,7 +216,7 @@ fn summary(rows: &[Row], seen: Option<&Seen>, journal: Option<&Path>) -> Vec<Str
         (sums.on_their_way, "on the way"),
         (sums.committed, "without an answer yet"),
         (sums.in_doubt, "in doubt"),
-        (sums.missing, "not known to the server"),
+        (sums.unknown, "not known to the server"),
     ] {
         if number > 0 {
             told += &format!(", {} {what}", HumanCount(number));

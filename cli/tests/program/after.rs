@@ -109,6 +109,8 @@ fn a_server_that_has_forgotten_is_told() {
         .run()
         .code(3)
         .out("1 not known to the server");
+    let lines = ask(&api, "status --json").arg(&journal).run().json();
+    assert_eq!(lines[1]["unknown"], 1);
     let ran = ask(&api, "report").arg(&journal).run().code(3);
     assert_eq!(
         column(&rows(&ran.stdout), "status"),
