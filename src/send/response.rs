@@ -43,6 +43,9 @@ pub(super) struct RejectBody {
 
 /// Takes the rejects of a receipt, one after the other.
 pub(super) trait TakeReject {
+    /// The receipt's id: the API's answers begin with it, but need not.
+    fn id(&mut self, _id: &str) {}
+
     fn take(&mut self, reject: RejectBody);
 
     /// There are no more, for whatever reason.
@@ -154,7 +157,12 @@ impl<'de, R: TakeReject> Visitor<'de> for ReceiptVisitor<'_, R> {
         let mut receipt = ReceiptBody::default();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "id" => receipt.id = map.next_value()?,
+                "id" => {
+                    receipt.id = map.next_value()?;
+                    if let Some(id) = &receipt.id {
+                        self.0.id(id);
+                    }
+                }
                 "batchSize" => receipt.batch_size = map.next_value()?,
                 "status" => receipt.status = map.next_value()?,
                 "creationTime" => receipt.creation_time = map.next_value()?,

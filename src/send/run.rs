@@ -150,13 +150,11 @@ impl Run {
             signals,
             wants_length: AtomicBool::new(false),
             halt: watch::Sender::new(false),
-            ids: Mutex::new(
-                state
-                    .into_iter()
-                    .flat_map(State::ids)
-                    .map(str::to_owned)
-                    .collect(),
-            ),
+            ids: state
+                .into_iter()
+                .flat_map(State::ids)
+                .map(str::to_owned)
+                .collect(),
             unanswered: watch::Sender::default(),
             progress: Mutex::default(),
         });

@@ -14,6 +14,7 @@ use crate::encode::Batch;
 use crate::envelope::Dialect;
 use crate::journal::{self, Entry};
 use crate::send::client::{Answer, Client, Timeouts, Waiting, transport_failure};
+use crate::send::delivery::{Ids, Shared};
 use crate::send::ledger::Ledger;
 use crate::send::origins::Lookup;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, Reject, RejectCount};
@@ -197,13 +198,7 @@ pub(super) struct Settled {
 
 impl Committed {
     /// Waits for the answer, and reads it. The rejects are in the journal when this returns.
-    pub(super) async fn settle(
-        self,
-        batch: Batch,
-        origins: Lookup,
-        handler: &Handler,
-        ledger: &Ledger,
-    ) -> Settled {
+    pub(super) async fn settle(self, batch: Batch, origins: Lookup, shared: &Shared) -> Settled {
         let limit = self.timeouts.response;
         let mut rejects = RejectCount::default();
         let mut handled = Ok(());
@@ -217,7 +212,7 @@ impl Committed {
             ),
             Ok(Err(error)) => Outcome::InDoubt(transport_failure(WAITING, error)),
             Ok(Ok(response)) if response.status().is_success() => {
-                let taken = Rejects::new(batch, origins, handler.clone(), ledger.clone());
+                let taken = Rejects::new(batch, origins, shared);
                 let receipt;
                 (receipt, rejects, handled) = self::receipt(response, limit, batch, taken).await;
                 match receipt {
@@ -257,6 +252,10 @@ struct Rejects {
     origins: Lookup,
     handler: Handler,
     ledger: Ledger,
+    /// The ids that other batches have.
+    known: Ids,
+    /// The receipt is that of another batch, such as one that was said twice: so are its rejects.
+    are_of_another: bool,
     /// A bit for each message of the batch up to the last that was rejected: whether it was.
     seen: Vec<u64>,
     /// What is not in the journal yet.
@@ -268,12 +267,14 @@ struct Rejects {
 }
 
 impl Rejects {
-    fn new(batch: Batch, origins: Lookup, handler: Handler, ledger: Ledger) -> Self {
+    fn new(batch: Batch, origins: Lookup, shared: &Shared) -> Self {
         Self {
             batch,
             origins,
-            handler,
-            ledger,
+            handler: shared.handler.clone(),
+            ledger: shared.ledger.clone(),
+            known: shared.ids.clone(),
+            are_of_another: false,
             seen: Vec::new(),
             unwritten: Vec::new(),
             count: RejectCount::default(),
@@ -310,7 +311,14 @@ impl Rejects {
 const NO_CODE: &str = "-";
 
 impl TakeReject for Rejects {
+    fn id(&mut self, id: &str) {
+        self.are_of_another = self.known.has(&sanitize::id(id));
+    }
+
     fn take(&mut self, body: RejectBody) {
+        if self.are_of_another {
+            return;
+        }
         let index = body.index.unwrap_or_default();
         let to = body.to.unwrap_or_default();
         let origin = self.origins.find(index, &to);

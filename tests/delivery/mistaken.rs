@@ -275,6 +275,45 @@ async fn a_receipt_that_is_said_twice_is_that_of_one_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_rejected_by_a_receipt_that_is_said_twice_is_counted_once() {
+    for id_comes_first in [true, false] {
+        let house = House::new(4, 2).await;
+        let to = &house.numbers()[1];
+        let rejected = format!(r#""rejected":[{{"index":2,"to":["{to}"]}}]"#);
+        let body = if id_comes_first {
+            format!(r#"{{"id":"an-id",{rejected}}}"#)
+        } else {
+            format!(r#"{{{rejected},"id":"an-id"}}"#)
+        };
+        let receipt = Reply::status(201).body(ReplyBody::Bytes(body.into()));
+        house.sandbox.push_fault(receipt.clone());
+        // The second batch is accepted, gets the answer of the first one, and is found in the list.
+        house.sandbox.push_fault(receipt.accepted());
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let rejected = Arc::clone(&told);
+        let sender = house.sender(resend()).await;
+        let sender = sender.on_event(move |event| {
+            if let Event::Rejected(reject) = event {
+                rejected.lock().unwrap().push(reject.batch);
+            }
+            Ok(())
+        });
+        let report = send(sender, house.input()).await.unwrap();
+        assert_eq!((report.batches, report.found), (2, 1));
+        assert_eq!((report.rejected, report.unplaced), (1, 0));
+        let (_, state) = Journal::open(&house.journal()).unwrap();
+        assert_eq!(state.batches.len(), 2);
+        // What came before the id was told before it could be known whose it is.
+        if id_comes_first {
+            assert_eq!(*told.lock().unwrap(), [1]);
+            let kept = batchcast::journal::rejects(&house.journal()).unwrap();
+            let kept: Vec<_> = kept.map(|reject| reject.unwrap().0).collect();
+            assert_eq!(kept, [1]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_without_an_end_is_not_read_forever() {
     let house = House::new(2, 2).await;
     in_doubt(&house, "reset answer").await;

@@ -154,13 +154,13 @@ impl Delivery<'_> {
             .call(Event::Committed { batch })
             .and_then(|()| shared.tell(end.progress));
         let origins = end.origins.clone();
-        let settled = committed
-            .settle(end.batch, origins, &shared.handler, &shared.ledger)
-            .await;
+        let settled = committed.settle(end.batch, origins, shared).await;
         attempted.rejects = settled.rejects;
         attempted.untold = settled.handled.and(told);
         Ok(match settled.outcome {
-            Outcome::Accepted(receipt) if !shared.ids().insert(receipt.id.clone()) => {
+            Outcome::Accepted(receipt) if !shared.ids.insert(receipt.id.clone()) => {
+                // Those that came before its id are the other batch's, too.
+                attempted.rejects = RejectCount::default();
                 Outcome::InDoubt(of_another(&receipt))
             }
             outcome => outcome,

@@ -129,7 +129,7 @@ impl Delivery<'_> {
         receipt.rejected = item.rejects.rejected;
         receipt.unplaced = item.rejects.unplaced;
         // Another delivery may have looked at the same time.
-        if !shared.ids().insert(receipt.id.clone()) {
+        if !shared.ids.insert(receipt.id.clone()) {
             let why = FailureKind::Transport {
                 step: "looking for the batch",
                 reason: format!(

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::attempt::{Attempted, Moment};
-pub(super) use self::shared::Shared;
+pub(super) use self::shared::{Ids, Shared};
 use crate::encode::Batch;
 use crate::journal::Entry;
 use crate::position::Position;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,11 +36,35 @@ pub(in crate::send) struct Shared {
     pub(in crate::send) wants_length: AtomicBool,
     /// Nothing new is begun, and what is not committed is given up.
     pub(in crate::send) halt: watch::Sender<bool>,
-    /// The ids of batches that are known: none of them is another one.
-    pub(in crate::send) ids: Mutex<HashSet<String>>,
+    pub(in crate::send) ids: Ids,
     /// The batches whose last bytes have left, and of which nothing more is known yet.
     pub(in crate::send) unanswered: watch::Sender<BTreeSet<u64>>,
     pub(in crate::send) progress: Mutex<Progress>,
+}
+
+/// The ids of batches that are known: none of them is another one.
+#[derive(Debug, Clone, Default)]
+pub(in crate::send) struct Ids(Arc<Mutex<HashSet<String>>>);
+
+impl Ids {
+    pub(in crate::send) fn has(&self, id: &str) -> bool {
+        self.lock().contains(id)
+    }
+
+    /// Whether it was not known before.
+    pub(super) fn insert(&self, id: String) -> bool {
+        self.lock().insert(id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FromIterator<String> for Ids {
+    fn from_iter<I: IntoIterator<Item = String>>(ids: I) -> Self {
+        Self(Arc::new(Mutex::new(ids.into_iter().collect())))
+    }
 }
 
 impl Shared {
@@ -57,7 +81,7 @@ impl Shared {
     }
 
     pub(in crate::send) fn knows(&self, id: &str) -> bool {
-        self.ids().contains(id)
+        self.ids.has(id)
     }
 
     /// The batches that may be in the server's list, though their ids are not known yet.
@@ -72,10 +96,6 @@ impl Shared {
         let _answered = unanswered
             .wait_for(|unanswered| unanswered.is_disjoint(batches))
             .await;
-    }
-
-    pub(super) fn ids(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells that a batch has to wait.
