@@ -42,7 +42,7 @@ struct Paging {
 
 impl<T> Page<T> {
     /// What is to be asked for to get the next page, if there is one.
-    pub(crate) fn next(&mut self) -> Option<String> {
+    fn next(&mut self) -> Option<String> {
         self.paging.as_mut()?.next_page_token.take()
     }
 
