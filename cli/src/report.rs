@@ -240,11 +240,7 @@ pub(crate) fn human(
         ));
     }
     if report.missing > 0 {
-        lines.push(format!(
-            "Missing: {}: by the sizes that the server gives its batches it has not taken {}, and it does not say which",
-            count(report.missing, "message", "messages"),
-            if report.missing == 1 { "it" } else { "them" },
-        ));
+        lines.push(missing(report.missing));
     }
     let file = notes.invalid.as_ref();
     lines.extend(samples.invalid_lines(report.invalid, file, over));
@@ -260,6 +256,15 @@ pub(crate) fn human(
         lines.extend(what_next(stopped, kept));
     }
     lines
+}
+
+/// Says how many messages the server has not taken, by its own word.
+pub(crate) fn missing(messages: u64) -> String {
+    format!(
+        "Missing: {}: by the sizes that the server gives its batches it has not taken {}, and it does not say which",
+        count(messages, "message", "messages"),
+        if messages == 1 { "it" } else { "them" },
+    )
 }
 
 fn accepted(ended: &Result<Report, Stopped>, notes: &Notes) -> String {

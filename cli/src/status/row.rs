@@ -27,6 +27,8 @@ pub(crate) struct Row {
     records: Option<[u64; 2]>,
     messages: Option<u64>,
     rejected: u64,
+    /// How many more, by the size that the API gave it, it has not taken.
+    missing: u64,
     /// In a word, what the journal says; none of a batch that no journal was given for.
     state: Option<&'static str>,
     pub(crate) id: Option<String>,
@@ -60,6 +62,7 @@ impl Row {
             records: Some([sent.first.record, sent.last.record]),
             messages: Some(sent.messages),
             rejected,
+            missing: batch.missing(),
             state: Some(state),
             id,
             api: Api::None,
@@ -73,6 +76,7 @@ impl Row {
             records: None,
             messages: None,
             rejected: 0,
+            missing: 0,
             state: None,
             id: Some(id.to_owned()),
             api: Api::None,
@@ -133,6 +137,7 @@ impl Row {
     /// What can be known of it is known, and somebody of it got no message, or may not have got one.
     pub(crate) fn is_partial(&self) -> bool {
         self.rejected > 0
+            || self.missing > 0
             || self.is_skipped()
             || self.is_found()
             || self.is_unknown()
@@ -147,6 +152,11 @@ impl Row {
     /// How many of its messages the API rejected.
     pub(crate) const fn rejected(&self) -> u64 {
         self.rejected
+    }
+
+    /// How many more it has not taken, by its own word.
+    pub(crate) const fn missing(&self) -> u64 {
+        self.missing
     }
 
     /// What it cost, if that is known.
@@ -238,6 +248,7 @@ impl Row {
             messages: self.messages,
             state: self.state,
             rejected: self.state.map(|_| self.rejected),
+            missing: self.state.map(|_| self.missing),
             id: self.id.as_deref(),
             is_known: match self.api {
                 Api::None => None,
@@ -271,6 +282,7 @@ pub(crate) struct RowLine<'a> {
     messages: Option<u64>,
     state: Option<&'static str>,
     rejected: Option<u64>,
+    missing: Option<u64>,
     id: Option<&'a str>,
     #[serde(rename = "known")]
     is_known: Option<bool>,

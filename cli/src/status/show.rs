@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::kept::quoted;
 use crate::progress::{Lines, batches, count};
 use crate::readback::Seen;
+use crate::report::missing;
 use crate::{clean, readback, table, terminal};
 
 /// Where it is shown.
@@ -161,7 +162,9 @@ struct Sums {
     queued: u64,
     failed: u64,
     rejected: u64,
-    /// Those of batches that are completed.
+    /// Messages that the server has not taken, by the sizes that it gave its batches.
+    missing: u64,
+    /// The rejected ones of batches that are completed.
     #[serde(skip)]
     rejected_of_completed: u64,
     /// Those of batches that were left in doubt.
@@ -186,6 +189,7 @@ impl Sums {
                 sums.messages_of_skipped += row.messages();
             }
             sums.rejected += row.rejected();
+            sums.missing += row.missing();
             if row.is_completed() {
                 sums.rejected_of_completed += row.rejected();
             }
@@ -244,6 +248,9 @@ fn summary(rows: &[Row], seen: Option<&Seen>, journal: Option<&Path>) -> Vec<Str
         (0, _) => {}
         (_, 0) => lines.push(format!("Rejected: {others}")),
         _ => lines.push(format!("Rejected of the others: {others}")),
+    }
+    if sums.missing > 0 {
+        lines.push(missing(sums.missing));
     }
     if sums.found > 0 {
         lines.push(format!(

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use batchcast_sandbox::fault::{Reply, ReplyBody};
+use batchcast_sandbox::fault::{FaultRoute, FaultRule, Reply, ReplyBody, When};
 use serde_json::{Value, json};
 
+use crate::after::ask;
 use crate::api::Api;
 use crate::support::{Files, Run, TOKEN, batchcast, lines_of_json, numbers, read};
 
@@ -179,6 +180,27 @@ fn who_is_missing_by_the_servers_own_count_is_not_called_accepted() {
     let journal = files.path("list.txt.batchcast");
     let ran = api.resume(&journal).run().code(3);
     ran.out("finished already: 3 recipients in 1 batch");
+
+    // The server is done with what it has taken.
+    let answer = |route, body: &'static str| {
+        let reply = Reply::status(200).body(ReplyBody::Bytes(body.into()));
+        FaultRule::new(route, When::Between(1, 2), reply)
+    };
+    let batch = r#"{"id":"an-id","batchSize":3,"processedCount":3,"status":"Completed"}"#;
+    api.sandbox.push_fault(answer(FaultRoute::Get, batch));
+    let statuses = r#"{"delivered":{"count":3}}"#;
+    api.sandbox
+        .push_fault(answer(FaultRoute::Statuses, statuses));
+    let ran = ask(&api, "status").arg(&journal).run().code(3);
+    ran.out("3 delivered, 0 sent, 0 queued, 0 failed; 0 rejected")
+        .out("Missing: 2 messages: ");
+    let lines = ask(&api, "status --json").arg(&journal).run().code(3);
+    let lines = lines.json();
+    assert_eq!(
+        json!([lines[0]["missing"], lines[1]["missing"]]),
+        json!([2, 2])
+    );
+    assert_eq!(lines[1]["outcome"], "partial");
 
     api.sandbox.push_fault(reply);
     let ran = api.send("--again --json").arg(&list).run().code(3);
