@@ -4,6 +4,7 @@
 //! some records more at its beginning others would be read twice, and with fewer some would not be read at all; and while
 //! it is empty, for a moment, it would seem to have come to its end. That it grows at its end does no harm.
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _};
 use std::time::SystemTime;
@@ -104,10 +105,29 @@ impl Read for Steady {
 }
 
 fn changed() -> io::Error {
-    io::Error::other(
-        "the list has changed while it was read: who comes next in it cannot be told any more",
-    )
+    io::Error::other(Changed)
 }
+
+/// What was read of the list does not stand there any more.
+#[derive(Debug)]
+pub(crate) struct Changed;
+
+impl Changed {
+    /// Whether that is what is wrong.
+    pub(crate) fn is(error: &io::Error) -> bool {
+        matches!(error.get_ref(), Some(inner) if inner.is::<Self>())
+    }
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the list has changed while it was read: who comes next in it cannot be told any more",
+        )
+    }
+}
+
+impl std::error::Error for Changed {}
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
+use crate::steady::Changed;
+
 /// How much is read at once of what is compressed.
 const BUFFER: usize = 64 * 1024;
 
@@ -57,10 +59,12 @@ impl Packing {
         }
     }
 
-    /// What went wrong, in words that say what to do about it. What the operating system says stays as it is.
+    /// What went wrong, in words that say what to do about it. What the operating system says stays as it is, and that the
+    /// file was written over.
     fn explain(self, error: io::Error) -> io::Error {
         let name = self.name();
-        if error.kind() == ErrorKind::Interrupted || error.raw_os_error().is_some() {
+        let is_said = error.raw_os_error().is_some() || Changed::is(&error);
+        if error.kind() == ErrorKind::Interrupted || is_said {
             return error;
         }
         if error.kind() == ErrorKind::UnexpectedEof {
@@ -231,9 +235,11 @@ impl<R: BufRead> BufRead for Counted<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write as _;
 
     use super::*;
+    use crate::steady::Steady;
 
     /// Gives a byte at a time.
     struct Slow(Cursor<Vec<u8>>);
@@ -331,6 +337,24 @@ mod tests {
             let error = read(bytes).unwrap_err();
             assert!(error.to_string().contains("damaged"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_list_that_is_written_over_is_not_called_damaged() {
+        // Larger than what is read at once, also when it is compressed.
+        let content: Vec<u8> = (0..200_000_u32)
+            .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
+            .collect();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("list.gz");
+        std::fs::write(&path, gzip(&content)).unwrap();
+        let steady = Steady::new(File::open(&path).unwrap()).unwrap();
+        let mut rest = unpack(Box::new(steady), &Consumed::default()).unwrap().rest;
+        rest.read_exact(&mut [0; 1_000]).unwrap();
+        std::fs::write(&path, "").unwrap();
+        let error = io::copy(&mut rest, &mut io::sink()).unwrap_err();
+        let told = error.to_string();
+        assert!(told.starts_with("the list has changed"), "{told}");
     }
 
     #[test]
