@@ -1,14 +1,18 @@
 //! How a run is gone on with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::journal::{all, journal_of};
+use crate::server::{Seen, Server, Then};
 use crate::support::{
-    FROM, Files, Run, TEXT, TOKEN, batchcast, lines_of_json, mode, number, numbers, read,
+    FROM, Files, PATIENCE, Run, TEXT, TOKEN, batchcast, lines_of_json, mode, number, numbers, read,
 };
 
 /// The first batch is accepted, the second one fails in passing more often than is tried.
@@ -322,25 +326,41 @@ fn a_list_that_is_written_over_while_it_is_sent_is_sent_no_further() {
         ("--in-flight 4", number(MANY) + "\n" + &numbers(MANY)),
         ("--in-flight 1", numbers(1)),
     ] {
-        let api = Api::start(|sandbox| sandbox);
+        let (whole, is_whole) = channel();
+        let (written, is_written) = channel::<()>();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&accepted);
+        let server = Server::start(move |number, seen| match seen {
+            Seen::Body(body) => {
+                let _ = whole.send(());
+                // Until the other end is dropped.
+                let _ = is_written.recv();
+                counted.fetch_add(body.matches("\"to\":").count(), Ordering::Relaxed);
+                Then::Answer("201 Created", format!("{{\"id\":\"batch-{number}\"}}"))
+            }
+            Seen::Head | Seen::Broken => Then::Read,
+        });
+        let with_server = |run: Run| {
+            run.envelope()
+                .env("RC_SERVER_URL", server.url())
+                .env("RC_ACCESS_TOKEN", TOKEN)
+        };
         let files = Files::new();
         let list = files.write("list", numbers(MANY));
-        api.faults("batch 1: delay 1s");
-        let flags = format!("--max-messages 20000 --spool none {flags}");
-        let running = api.send(&flags).arg(&list).start();
-        while api.stats().creates == 0 {
-            std::thread::yield_now();
-        }
+        let flags = format!("send --max-messages 20000 --spool none {flags}");
+        let running = with_server(batchcast(&flags)).arg(&list).start();
+        is_whole.recv_timeout(PATIENCE).unwrap();
         // In its place: another file with its name would be another file.
         std::fs::write(&list, over).unwrap();
+        drop(written);
         let ran = running.wait().code(1).discreet();
         ran.err("the list has changed while it was read")
             .out("Not sent: record ");
 
-        api.faults("");
         std::fs::write(&list, numbers(MANY)).unwrap();
-        api.resume(journal_of(&list)).run().code(0);
-        assert_eq!(api.stats().messages, MANY as u64);
+        let resume = with_server(batchcast("resume").arg(journal_of(&list)));
+        resume.run().code(0);
+        assert_eq!(accepted.load(Ordering::Relaxed), MANY);
     }
 }
 
