@@ -197,13 +197,15 @@ impl Sums {
             let Some(counts) = row.statuses() else {
                 continue;
             };
-            sums.delivered += counts.delivered.count;
-            sums.sent += counts.sent.count;
-            sums.queued += counts.queued.count;
-            sums.failed += counts.failed();
-            for count in [&counts.sending_failed, &counts.delivery_failed] {
-                for (code, number) in &count.error_code_counts {
-                    *sums.error_codes.entry(code.clone()).or_default() += number;
+            // What a server says need not add up.
+            let count = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+            count(&mut sums.delivered, counts.delivered.count);
+            count(&mut sums.sent, counts.sent.count);
+            count(&mut sums.queued, counts.queued.count);
+            count(&mut sums.failed, counts.failed());
+            for failed in [&counts.sending_failed, &counts.delivery_failed] {
+                for (code, &number) in &failed.error_code_counts {
+                    count(sums.error_codes.entry(code.clone()).or_default(), number);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use batchcast_sandbox::fault::{FaultRoute, FaultRule, Reply, ReplyBody, When};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -83,6 +84,34 @@ fn a_status_shows_each_batch_and_what_failed() {
         .run()
         .code(2)
         .err("neither a journal");
+}
+
+#[test]
+fn counts_that_cannot_be_do_not_end_it() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &numbers(4), "--max-messages 2", 0);
+    let most = u64::MAX;
+    let count = format!(r#"{{"count":{most},"errorCodeCounts":{{"SMS-CAR-411":{most}}}}}"#);
+    let body = format!(
+        r#"{{"delivered":{count},"sent":{count},"queued":{count},"sendingFailed":{count},"deliveryFailed":{count}}}"#
+    );
+    let reply = Reply::status(200).body(ReplyBody::Bytes(body.into()));
+    let always = When::Between(1, u64::MAX);
+    api.sandbox
+        .push_fault(FaultRule::new(FaultRoute::Statuses, always, reply));
+    let lines = ask(&api, "status --json").arg(&journal).run().code(3);
+    let last = lines.json().pop().unwrap();
+    assert_eq!(
+        json!([
+            last["delivered"],
+            last["sent"],
+            last["queued"],
+            last["failed"],
+            last["errorCodes"]["SMS-CAR-411"]
+        ]),
+        json!([most, most, most, most, most])
+    );
 }
 
 #[test]
