@@ -37,9 +37,8 @@ pub(crate) struct Recipe {
     /// A digest of the template that the texts are made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) template: Option<String>,
-    /// Whether records without a text had one: that of all messages, whatever it was. None if an earlier program wrote it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) default_text: Option<bool>,
+    /// Whether records without a text had one: that of all messages, whatever it was.
+    pub(crate) default_text: bool,
     /// A digest of the text that the records have in common, if there is one that the batches have once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) common_text: Option<String>,
@@ -77,7 +76,7 @@ impl Recipe {
             text_field: fields.and_then(|list| list.text_field.clone()),
             text_file: list.text_file.as_deref().and_then(absolute),
             template: list.template.as_ref().map(|wanted| wanted.digest.clone()),
-            default_text: Some(list.envelope.text().is_some()),
+            default_text: list.envelope.text().is_some(),
             common_text: common.map(common_text::digest),
             region: list.region,
             stop_on_invalid: list.stop_on_invalid,

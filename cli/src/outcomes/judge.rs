@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use batchcast::encode::{Limits, Splitter};
 use batchcast::input::Invalid;
 use batchcast::screen::{Reason, Screen, Verdict as Screened};
-use batchcast::{Envelope, Error, ErrorKind, Message, RecordError};
+use batchcast::{Envelope, Error, ErrorKind, Message};
 
 use super::again::{Again, Texts};
 use super::row::{INVALID, PASSED_OVER, UNCLEAR};
@@ -31,10 +31,6 @@ pub(crate) struct Known {
     /// What all messages share, or has the same effect.
     pub(crate) envelope: Envelope,
     pub(crate) limits: Limits,
-    /// Whether a record without a text has one.
-    pub(crate) has_default_text: Option<bool>,
-    /// Whether that is taken on trust.
-    pub(crate) is_assumed: bool,
     /// What is known of the texts, beside whether they can be sent.
     pub(crate) texts: Texts,
     /// Whether it is known of each text that it can be sent.
@@ -59,8 +55,6 @@ pub(crate) struct Judge {
     probe: Splitter,
     /// Whether the messages are those that were sent.
     pub(crate) again: Again,
-    /// That there is a default text was found out on the way.
-    has_learned: bool,
     /// As many messages were found as were to be sent.
     is_done: bool,
     /// So many records were invalid until now.
@@ -81,7 +75,6 @@ impl Judge {
             probe: Splitter::new(&known.envelope, known.limits)?,
             again: Again::new(known.envelope.clone(), known.texts.clone())?,
             known,
-            has_learned: false,
             is_done: false,
             invalid: 0,
             unclear: 0,
@@ -95,20 +88,17 @@ impl Judge {
             return Verdict::Aside(PASSED_OVER, BEHIND.into());
         }
         let known = &mut self.known;
-        // What is not known is not asked of the probe: it would refuse a message that has no text.
-        let is_unknown = message.text.is_none() && known.has_default_text.is_none();
-        let is_probed =
-            known.has_texts && !is_unknown && (message.text.is_some() || !self.has_learned);
+        let has_texts = known.has_texts;
         let probe = &mut self.probe;
-        let can_be_sent = || !is_probed || probe.push(message).is_ok();
+        let can_be_sent = || !has_texts || probe.push(message).is_ok();
         if let Screened::PassedOver(reason) = known.screen.admit_if(message, can_be_sent) {
             return Verdict::Aside(PASSED_OVER, why(reason).into());
         }
-        if is_probed && let Err(error) = self.probe.push(message) {
+        if has_texts && let Err(error) = self.probe.push(message) {
             known.screen.take_back(message.to);
             return self.set_invalid(fault(&error));
         }
-        if is_unknown || !known.has_texts || !known.has_numbers {
+        if !has_texts || !known.has_numbers {
             return Verdict::Unsure;
         }
         self.is_done = known.screen.is_done();
@@ -132,34 +122,8 @@ impl Judge {
         Verdict::Aside(INVALID, why.into())
     }
 
-    /// A record without a text was sent, or was not, and that is all that was not known of it.
-    pub(crate) const fn learn(&mut self, has_default_text: bool) {
-        if self.is_about_default_text() && self.known.has_default_text.is_none() {
-            self.known.has_default_text = Some(has_default_text);
-            self.has_learned = has_default_text;
-        }
-    }
-
-    /// Whether all that may not be known is whether there is a text for all.
-    pub(crate) const fn is_about_default_text(&self) -> bool {
-        self.known.has_texts && self.known.has_numbers
-    }
-
-    /// What it means if a batch has another number of messages than were found.
-    pub(crate) const fn mismatch(&self) -> &'static str {
-        match self.known.is_assumed {
-            true => {
-                "it is not the list that was sent, or --from and --text are not those of the send"
-            }
-            false => "it is not the list that was sent",
-        }
-    }
-
     /// What is said of a record that was not sent, and of which it was not known whether it would be.
     pub(crate) fn unsent(&mut self) -> Verdict {
-        if self.is_about_default_text() {
-            return self.set_invalid(RecordError::NoText.to_string());
-        }
         self.unclear += 1;
         if self.unsent_are_invalid() {
             return self
@@ -244,8 +208,6 @@ pub(crate) fn knowing(text: Option<&str>) -> Known {
     Known {
         envelope,
         limits: Limits::default(),
-        has_default_text: Some(text.is_some()),
-        is_assumed: false,
         texts: Texts::Known,
         has_texts: true,
         has_numbers: true,

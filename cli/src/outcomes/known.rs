@@ -37,9 +37,6 @@ struct Texts {
     template: Option<Wanted>,
     /// The text that all messages have that have none of their own.
     text: Option<Text<'static>>,
-    has_default_text: Option<bool>,
-    /// Whether that is taken on trust: it may be another sender's or another text.
-    is_assumed: bool,
     /// Whether a template is missing.
     is_missing: bool,
 }
@@ -57,15 +54,10 @@ impl Sent {
             None => PhoneNumber::parse(SOME_SENDER)?,
         };
         let knows_head = from.is_some()
-            && (texts.text.is_some()
-                || texts.template.is_some()
-                || texts.has_default_text == Some(false));
+            && (texts.text.is_some() || texts.template.is_some() || !recipe.default_text);
         let limit = state.header.shape.max_bytes;
         let screen = &recipe.screen;
-        // A record without a text may or may not be one that others depend on.
-        let is_mixed =
-            texts.has_default_text.is_none() && (screen.unique || screen.limit.is_some());
-        let has_texts = !texts.is_missing && !is_mixed && (limit >= LARGE || knows_head);
+        let has_texts = !texts.is_missing && (limit >= LARGE || knows_head);
 
         let known_texts = texts.known(recipe);
 
@@ -92,11 +84,11 @@ impl Sent {
         }
 
         let mut envelope = Envelope::new(sender);
-        match (texts.text, texts.has_default_text) {
-            (Some(text), _) => envelope = envelope.with_text(text),
+        match texts.text {
+            Some(text) => envelope = envelope.with_text(text),
             // Any will do: it is asked only whether there is one.
-            (None, Some(true)) => envelope = envelope.with_text(Text::new("-")?),
-            (None, _) => {}
+            None if recipe.default_text => envelope = envelope.with_text(Text::new("-")?),
+            None => {}
         }
         let limits = match limit < LARGE && knows_head {
             true => Limits::default().with_max_bytes(limit),
@@ -105,12 +97,10 @@ impl Sent {
         let known = Known {
             envelope,
             limits,
-            has_default_text: texts.has_default_text,
             texts: known_texts,
             has_texts,
             has_numbers,
             screen: as_sent,
-            is_assumed: texts.is_assumed,
             is_unique: screen.unique,
             end: end(state, screen.limit),
             invalid: readback::invalid(state),
@@ -154,8 +144,6 @@ impl Texts {
         let mut texts = Self {
             template: None,
             text: None,
-            has_default_text: Some(false),
-            is_assumed: false,
             is_missing: false,
         };
         match (&recipe.template, wording) {
@@ -168,7 +156,7 @@ impl Texts {
             (None, Wording::Same(text)) => {
                 let envelope = from.map(|from| Envelope::new(from).with_text(text.clone()));
                 let is_same = envelope.map(|envelope| has_shape(&envelope, state));
-                if is_typed && recipe.default_text == Some(false) {
+                if is_typed && !recipe.default_text {
                     return Err(other());
                 }
                 if is_typed && (is_same == Some(false) || recipe.common_text.is_some()) {
@@ -177,24 +165,9 @@ impl Texts {
                          BATCHCAST_FROM) and the same --text or --text-file as then",
                     ));
                 }
-                texts.is_assumed = is_same.is_none() && !has_text(recipe);
                 texts.text = Some(text).filter(|_| is_typed || is_same == Some(true));
-                texts.has_default_text = Some(true);
             }
-            (None, _) => {
-                let is_own = from.is_some_and(|from| has_shape(&Envelope::new(from), state));
-                texts.has_default_text = if has_text(recipe) {
-                    Some(true)
-                } else if recipe.default_text == Some(false)
-                    || recipe.common_text.is_some()
-                    || is_own
-                {
-                    Some(false)
-                } else {
-                    // The first record without a text in a batch tells.
-                    None
-                };
-            }
+            (None, _) => {}
         }
         Ok(texts)
     }
@@ -205,21 +178,12 @@ impl Texts {
             again::Texts::Unknown
         } else if let Some(digest) = &recipe.common_text {
             again::Texts::First(digest.clone())
-        } else if self.text.is_some()
-            || self.template.is_some()
-            || self.has_default_text == Some(false)
-        {
+        } else if self.text.is_some() || self.template.is_some() || !recipe.default_text {
             again::Texts::Known
         } else {
             again::Texts::Unshared
         }
     }
-}
-
-/// Whether all messages had a text, as far as the journal tells.
-fn has_text(recipe: &Recipe) -> bool {
-    let is_told = recipe.text_file.is_some() || recipe.format == Format::Lines;
-    recipe.default_text.unwrap_or(is_told)
 }
 
 /// The sender, if it is known. One that nobody has typed does not count where the journal says that it was another.
@@ -228,7 +192,7 @@ fn sender_of(args: &ReportArgs, state: &State, recipe: &Recipe) -> Result<Option
         return Ok(None);
     };
     // Where the batches have no text for all, what is known of them is the sender's.
-    let is_told = recipe.default_text == Some(false) && recipe.common_text.is_none();
+    let is_told = !recipe.default_text && recipe.common_text.is_none();
     if !is_told || has_shape(&Envelope::new(from), state) {
         return Ok(Some(from));
     }

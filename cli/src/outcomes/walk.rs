@@ -43,7 +43,6 @@ struct Within<'b> {
 struct Item {
     position: Position,
     to: Option<PhoneNumber>,
-    has_text: bool,
     verdict: Verdict,
 }
 
@@ -128,14 +127,12 @@ impl Item {
                 Self {
                     position: message.position,
                     to: Some(message.to),
-                    has_text: message.text.is_some(),
                     verdict: judge.message(message),
                 }
             }
             Record::Invalid(invalid) => Self {
                 position: invalid.error.position().unwrap_or_default(),
                 to: None,
-                has_text: false,
                 verdict: judge.invalid(invalid),
             },
             _ => bail!("the list has a record of an unknown kind"),
@@ -203,9 +200,6 @@ impl<'b> Within<'b> {
         {
             // With these it begins and ends.
             item.verdict = Verdict::Message;
-            if !item.has_text {
-                judge.learn(true);
-            }
         }
         match item.verdict {
             Verdict::Message => self.sure += 1,
@@ -233,24 +227,19 @@ impl<'b> Within<'b> {
     ) -> Result<u64> {
         let sent = self.batch.batch.messages;
         let all = self.sure + self.unsure;
-        let is_decided = all == sent || self.sure == sent;
-        if self.sure > sent || all < sent || (!is_decided && judge.is_about_default_text()) {
+        if self.sure > sent || all < sent {
             let batch = &self.batch.batch;
             bail!(
-                "batch {} has {} of the records {} to {}, and the list has {} for it now: {}",
+                "batch {} has {} of the records {} to {}, and the list has {} for it now: it is not the list that was sent",
                 batch.number,
                 count(sent, "message", "messages"),
                 HumanCount(batch.first.record),
                 HumanCount(batch.last.record),
                 HumanCount(all),
-                judge.mismatch(),
             );
         }
         let mut waiting = std::mem::take(&mut self.waiting);
         if self.unsure > 0 {
-            if is_decided {
-                judge.learn(all == sent);
-            }
             if all == sent {
                 set(&mut waiting, |_| Verdict::Message);
             } else if self.sure == sent {
@@ -270,11 +259,10 @@ impl<'b> Within<'b> {
         if is_another {
             let batch = &self.batch.batch;
             bail!(
-                "batch {} was sent with records {} to {}, and they are not the same now: {}",
+                "batch {} was sent with records {} to {}, and they are not the same now: it is not the list that was sent",
                 batch.number,
                 batch.first.record,
                 batch.last.record,
-                judge.mismatch(),
             );
         }
         Ok(joined.map_or(0, |joined| joined.left()))
