@@ -27,7 +27,9 @@ impl Person {
             return None;
         }
         let person = Self::at_controlling_terminal().or_else(Self::at_stdin)?;
-        let sees = is_typed || io::stdout().is_terminal() || io::stderr().is_terminal();
+        let is_shown = io::stdout().is_terminal() || io::stderr().is_terminal();
+        // A job in the background has its keyboard all the same: asked there, it would be stopped.
+        let sees = is_shown || is_typed && !person.is_behind_another();
         (sees || person.waits()).then_some(person)
     }
 
@@ -82,6 +84,12 @@ impl Person {
         })
     }
 
+    /// Whether the terminal is another job's for now.
+    fn is_behind_another(&self) -> bool {
+        use rustix::{process::getpgrp, termios::tcgetpgrp};
+        tcgetpgrp(&self.keyboard).is_ok_and(|group| group != getpgrp())
+    }
+
     /// Whether the terminal is the program's until it ends, though none of its streams leads there. That of a job in the
     /// background is not, and whoever has begun one by `nohup` may be gone.
     fn waits(&self) -> bool {
@@ -101,6 +109,10 @@ impl Person {
 
     fn at_stdin() -> Option<Self> {
         None
+    }
+
+    fn is_behind_another(&self) -> bool {
+        false
     }
 
     fn waits(&self) -> bool {

@@ -170,6 +170,7 @@ fn nobody_is_asked_who_has_left_the_terminal_to_others() {
     for script in [
         // A job of its own, in the background.
         "set -m; \"$0\" \"$@\" > log 2>&1 < /dev/null & wait",
+        "set -m; \"$0\" \"$@\" > log 2>&1 & wait",
         "trap '' HUP; \"$0\" \"$@\" > log 2>&1 < /dev/null",
     ] {
         let api = Api::start(|sandbox| sandbox);
