@@ -333,7 +333,7 @@ fn what_next(stopped: &Stopped, kept: Option<&Kept>) -> Vec<String> {
 }
 
 /// Whether nobody got a message, and nobody may have got one.
-const fn is_untouched(report: &Report) -> bool {
+pub(crate) const fn is_untouched(report: &Report) -> bool {
     report.accepted.is_empty() && report.in_doubt.is_empty() && report.skipped.is_empty()
 }
 
@@ -345,16 +345,16 @@ fn resume(stopped: &Stopped, kept: &Kept) -> Option<String> {
 }
 
 /// What there is to say of a run whose process does not wait for what is on its way.
-pub(crate) fn left_behind(committed: &BTreeSet<u64>, kept: Option<&Kept>) -> Vec<String> {
-    let numbers: Vec<_> = committed.iter().map(ToString::to_string).collect();
+pub(crate) fn left_behind(open: &BTreeSet<u64>, kept: Option<&Kept>) -> Vec<String> {
+    let numbers: Vec<_> = open.iter().map(ToString::to_string).collect();
     let mut lines = Vec::new();
     match &*numbers {
         [] => {}
         [number] => lines.push(format!(
-            "In doubt: batch {number} was sent, and its answer was not waited for"
+            "In doubt: batch {number} may have been sent, and what became of it was not waited for"
         )),
         numbers => lines.push(format!(
-            "In doubt: batches {} were sent, and their answers were not waited for",
+            "In doubt: batches {} may have been sent, and what became of them was not waited for",
             numbers.join(", ")
         )),
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use batchcast::send::{Event, Receipt, WaitingFor};
+use batchcast::send::{DoubtPolicy, Event, Receipt, WaitingFor};
 use indicatif::HumanCount;
 
 use crate::hooks::KillAt;
@@ -38,8 +38,10 @@ pub(crate) struct Notes {
     pub(crate) sent: u64,
     /// The journal, once there is one.
     pub(crate) kept: Option<Kept>,
-    /// The batches whose last bytes may have left, and of which nothing is known yet.
+    /// The batches whose last bytes may have left in this attempt, and of which nothing is known yet.
     committed: BTreeSet<u64>,
+    /// Those of which nobody knows what became of an attempt before.
+    doubted: BTreeSet<u64>,
     late: Option<Late>,
 }
 
@@ -55,6 +57,12 @@ pub(crate) struct Late {
 const MAX_CODES: usize = 100;
 
 impl Notes {
+    /// It is known, or decided, what became of a batch.
+    fn settled(&mut self, batch: u64) {
+        self.committed.remove(&batch);
+        self.doubted.remove(&batch);
+    }
+
     /// Counts a rejected message.
     pub(crate) fn count_reject(&mut self, code: &str) {
         let code = clean::short(code);
@@ -126,6 +134,7 @@ impl Watch {
             sent: 0,
             kept: None,
             committed: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             late: None,
         });
         Self {
@@ -193,7 +202,14 @@ impl Watch {
                         self.notes().committed.remove(batch);
                         self.progress.goes_on(*batch);
                     }
-                    Event::InDoubt { batch, .. } | Event::NotFound { batch, .. } => {
+                    Event::InDoubt { batch, .. } => {
+                        self.notes().doubted.insert(*batch);
+                        self.progress.goes_on(*batch);
+                    }
+                    Event::NotFound { batch, policy } => {
+                        if *policy == DoubtPolicy::Skip {
+                            self.notes().settled(*batch);
+                        }
                         self.progress.goes_on(*batch);
                     }
                     Event::Opened { batch, .. } => {
@@ -220,7 +236,7 @@ impl Watch {
     fn accepted(&self, receipt: &Receipt) -> io::Result<()> {
         {
             let mut notes = self.notes();
-            notes.committed.remove(&receipt.batch.number);
+            notes.settled(receipt.batch.number);
             if receipt.found {
                 notes.tell_late_rejects(receipt.batch.number)?;
             }
@@ -264,7 +280,8 @@ impl Watch {
     pub(crate) fn quit(&self) {
         if let Ok(mut notes) = self.notes.try_lock() {
             let _ = notes.flush();
-            let left = report::left_behind(&notes.committed, notes.kept.as_ref());
+            let open = &notes.committed | &notes.doubted;
+            let left = report::left_behind(&open, notes.kept.as_ref());
             left.iter().for_each(|line| terminal::error(line));
         }
     }

@@ -394,7 +394,7 @@ fn whoever_does_not_wait_is_told_what_is_left_behind() {
     running.signal(Signal::INT);
     let journal = files.path("list.batchcast");
     let ran = running.wait().code(130).discreet();
-    ran.err("In doubt: batch 2 was sent, and its answer was not waited for\n")
+    ran.err("In doubt: batch 2 may have been sent, and what became of it was not waited for\n")
         .err(&format!("Journal: {}\n", journal.display()))
         .err(&format!(
             "To go on:\n  batchcast resume {}",
