@@ -10,6 +10,7 @@ use batchcast::{Error, ErrorKind, HeaderError, PhoneNumberError, RecordError, Te
 use jiff::Timestamp;
 
 use crate::progress::short_time;
+use crate::report::is_untouched;
 
 /// What to do about an error, if there is something.
 pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
@@ -133,14 +134,14 @@ fn of_journal(error: &JournalError) -> Option<&'static str> {
 
 /// The same for why a send stopped, of which there is a journal or not.
 pub(crate) fn of_stopped(stopped: &Stopped, has_journal: bool) -> Option<Cow<'static, str>> {
+    // A rate limit that is used up as well is not why it stopped.
+    let wants_pause = match stopped.failure.kind() {
+        FailureKind::Paused | FailureKind::Interrupted => true,
+        FailureKind::Answer(answer) if answer.status == 429 => true,
+        _ => stopped.failure.retry_after().is_some(),
+    };
     match (stopped.failure.kind(), stopped.report.not_before) {
-        (
-            FailureKind::Answer(_)
-            | FailureKind::Authorization(_)
-            | FailureKind::Paused
-            | FailureKind::Interrupted,
-            Some(until),
-        ) => {
+        (_, Some(until)) if wants_pause => {
             let pause = pause(until);
             Some(Cow::Owned(if has_journal {
                 format!("{pause}; 'batchcast resume' keeps to it")
@@ -151,6 +152,9 @@ pub(crate) fn of_stopped(stopped: &Stopped, has_journal: bool) -> Option<Cow<'st
         (FailureKind::Declined, _) if !has_journal => Some(Cow::Borrowed(
             "without a journal the rest is another send, to which --skip passes over the records of this one",
         )),
+        (FailureKind::Handler(_), _) if !has_journal || is_untouched(&stopped.report) => {
+            Some(Cow::Borrowed("make room, or name another file"))
+        }
         (kind, _) => of_failure(kind).map(Cow::Borrowed),
     }
 }
