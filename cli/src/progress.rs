@@ -67,6 +67,22 @@ enum Awaited {
 }
 
 impl Awaited {
+    /// Whether it is waited for still.
+    fn lasts(self, now: Instant) -> bool {
+        match self {
+            Self::Answer(_) => true,
+            Self::Until(_, until) => now < until,
+        }
+    }
+
+    /// How often it is worth a line: what takes hours need not be told all the time.
+    fn line_every(self, now: Instant) -> Duration {
+        match self {
+            Self::Answer(_) => LINE_EVERY,
+            Self::Until(_, until) => LINE_EVERY.max(until.saturating_duration_since(now) / 10),
+        }
+    }
+
     fn told(self, batch: u64, now: Instant) -> String {
         let batch = HumanCount(batch);
         let (what, until) = match self {
@@ -184,15 +200,16 @@ impl Progress {
     pub(crate) fn tick(&self) {
         let now = Instant::now();
         let mut state = self.state();
-        let every = if self.bar.is_some() {
-            WAIT_EVERY
-        } else {
-            LINE_EVERY
+        let wait = state.wait.filter(|(_, awaited)| awaited.lasts(now));
+        let every = match (&self.bar, wait) {
+            (Some(_), _) => WAIT_EVERY,
+            (None, Some((_, awaited))) => awaited.line_every(now),
+            (None, None) => LINE_EVERY,
         };
         if now.duration_since(state.shown) < every {
             return;
         }
-        if state.wait.is_some() {
+        if wait.is_some() {
             state.shown = now;
             let parts = self.parts(&state, &state.at, now);
             drop(state);
@@ -226,7 +243,8 @@ impl Progress {
             recipients: at.messages,
             rate: rate(sent, elapsed),
             left: way.and_then(|way| way.left(elapsed)),
-            wait: state.wait.map(|(batch, awaited)| awaited.told(batch, now)),
+            wait: (state.wait.filter(|(_, awaited)| awaited.lasts(now)))
+                .map(|(batch, awaited)| awaited.told(batch, now)),
             batch: at.batch,
             bytes: at.bytes,
         }
@@ -238,6 +256,8 @@ impl Progress {
         let mut state = self.state();
         let is_new = state.canary != told;
         state.canary = told;
+        // What was waited for to ask has come.
+        state.wait = None;
         if let Some(bar) = &self.bar {
             draw_canary(bar, &state, now);
         } else if is_new || now.duration_since(state.shown) >= LINE_EVERY {
@@ -253,7 +273,9 @@ impl Progress {
             bar.set_draw_target(ProgressDrawTarget::hidden());
             terminal::show(None);
         }
-        self.state().canary.clear();
+        let mut state = self.state();
+        state.canary.clear();
+        state.wait = None;
     }
 
     /// The same as before, behind a [pause](Self::pause).
