@@ -122,7 +122,8 @@ pub(crate) fn names(ahead: &[u8]) -> Vec<String> {
     let ahead = ahead.strip_prefix(b"\xef\xbb\xbf").unwrap_or(ahead);
     // Behind what may stand before it.
     let is_header = |line: &&[u8]| match *line {
-        [] | b"sep=," => false,
+        [] => false,
+        line if line.eq_ignore_ascii_case(b"sep=,") => false,
         [b'#', ..] => line.contains(&b','),
         _ => true,
     };
