@@ -407,8 +407,9 @@ impl Run {
         let (mut report, mut failure) = self.account.close(is_finished);
         report.invalid = invalid;
         report.passed_over = passed_over;
-        let stopped_at = failure.as_ref().map(|(_, failure)| failure);
-        report.not_before = not_before(&self.shared.client, stopped_at);
+        report.not_before = failure
+            .as_ref()
+            .and_then(|(_, failure)| not_before(&self.shared.client, failure));
         let entry = match &failure {
             None => Entry::Finished {
                 batches: report.batches,
@@ -442,8 +443,8 @@ impl Run {
 
 /// Until when the server wants nothing to be sent, if that is not now: by what holds requests back, and by the answer that
 /// the run has stopped at.
-fn not_before(client: &Client, failure: Option<&Failure>) -> Option<SystemTime> {
-    let asked_for = failure.and_then(Failure::retry_after);
+fn not_before(client: &Client, failure: &Failure) -> Option<SystemTime> {
+    let asked_for = failure.retry_after();
     let asked_for = asked_for.and_then(|wait| SystemTime::now().checked_add(wait));
     client.held_until().max(asked_for)
 }
