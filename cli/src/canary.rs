@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::args::CareArgs;
 use crate::ask::Person;
 use crate::fail::Usage;
-use crate::progress::count;
 use crate::quantity::Share;
+use crate::readable::count;
 use crate::watch::Watch;
 use crate::{clean, terminal};
 

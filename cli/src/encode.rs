@@ -12,7 +12,7 @@ use crate::config::List;
 use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::input::Source;
-use crate::progress::{batches, bytes, recipients};
+use crate::readable::{batches, bytes, recipients};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile};
 use crate::report::Samples;
 use crate::{signals, terminal};

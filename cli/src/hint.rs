@@ -9,7 +9,7 @@ use batchcast::send::{ClientError, FailureKind, Stopped};
 use batchcast::{Error, ErrorKind, HeaderError, PhoneNumberError, RecordError, TextError};
 use jiff::Timestamp;
 
-use crate::progress::short_time;
+use crate::readable::short_time;
 use crate::report::is_untouched;
 
 /// What to do about an error, if there is something.

@@ -26,6 +26,7 @@ mod plan;
 mod profile;
 mod progress;
 mod quantity;
+mod readable;
 mod readback;
 mod recipe;
 mod records;

@@ -12,7 +12,7 @@ use crate::args::{OptOutFormat, OptOutsArgs};
 use crate::config::{Target, is_stream, sender};
 use crate::exit::Exit;
 use crate::hooks::Pauses;
-use crate::progress::count;
+use crate::readable::count;
 use crate::records::Named;
 use crate::send::connect;
 use crate::whole::WholeFile;

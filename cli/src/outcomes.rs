@@ -38,7 +38,7 @@ use crate::args::ReportArgs;
 use crate::config::is_stream;
 use crate::exit::Exit;
 use crate::input::Source;
-use crate::progress::count;
+use crate::readable::count;
 use crate::readback::{self, Seen, Server};
 use crate::recipe::Recipe;
 use crate::signals::Stop;

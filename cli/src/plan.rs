@@ -24,7 +24,8 @@ use crate::args::PlanArgs;
 use crate::config::List;
 use crate::exit::Exit;
 use crate::input::Source;
-use crate::progress::{Progress, batches, bytes, count, recipients};
+use crate::progress::Progress;
+use crate::readable::{batches, bytes, count, recipients};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile};
 use crate::{signals, terminal};
 

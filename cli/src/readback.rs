@@ -13,7 +13,7 @@ use crate::args::ServerArgs;
 use crate::config::Target;
 use crate::exit::Exit;
 use crate::hooks::Pauses;
-use crate::progress::time;
+use crate::readable::time;
 use crate::recipe::Recipe;
 use crate::{fail, hint, resume, send, terminal};
 

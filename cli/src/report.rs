@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::kept::{Kept, quoted};
-use crate::progress::{batches, bytes, count, rate, recipients, time};
+use crate::readable::{batches, bytes, count, rate, recipients, time};
 use crate::records::RecordsFile;
 use crate::watch::Notes;
 use crate::{clean, hint};
@@ -101,7 +101,7 @@ impl Samples {
                 (count.duplicates, "duplicate", "duplicates"),
             ];
             let reasons = reasons.into_iter().filter(|&(many, _, _)| many > 0);
-            let reasons = reasons.map(|(many, one, more)| crate::progress::count(many, one, more));
+            let reasons = reasons.map(|(many, one, more)| crate::readable::count(many, one, more));
             let _ = write!(line, " ({})", reasons.collect::<Vec<_>>().join(", "));
         }
         lines

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::input::Source;
 use crate::kept::quoted;
-use crate::progress::{batches, count, recipients};
+use crate::readable::{batches, count, recipients};
 use crate::recipe::Recipe;
 use crate::records::{RecordsFile, RejectedLine};
 use crate::report::FinishedLine;

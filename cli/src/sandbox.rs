@@ -8,7 +8,7 @@ use batchcast_sandbox::{Sandbox, StartError, Stats};
 
 use crate::exit::Exit;
 use crate::fail::Usage;
-use crate::progress::{batches, bytes, count, recipients};
+use crate::readable::{batches, bytes, count, recipients};
 use crate::{signals, terminal};
 
 pub(crate) use flags::SandboxArgs;

@@ -17,7 +17,7 @@ use crate::args::{OptOutFormat, ScreenAgainArgs, ScreenArgs};
 use crate::fail::Usage;
 use crate::hooks::Pauses;
 use crate::opt_outs::Download;
-use crate::progress::{count, time};
+use crate::readable::{count, time};
 use crate::recipe::absolute;
 use crate::since::{self, Sifted, Since, first_list_of};
 use crate::{suppress, terminal};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use batchcast::send::{DoubtPolicy, Event, WaitingFor};
 
 use crate::clean;
-use crate::progress::{batches, bytes, count, time};
+use crate::readable::{batches, bytes, count, time};
 
 /// Waits that are over sooner are not worth a line.
 const SHORT: Duration = Duration::from_secs(1);

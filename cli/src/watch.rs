@@ -11,7 +11,8 @@ use indicatif::HumanCount;
 
 use crate::hooks::KillAt;
 use crate::kept::Kept;
-use crate::progress::{self, Progress};
+use crate::progress::Progress;
+use crate::readable::{bytes, count};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine, unwritable};
 use crate::report::{self, BatchLine, Samples};
 use crate::waits::Waits;
@@ -249,8 +250,8 @@ impl Watch {
         self.progress.above(&format!(
             "batch {} accepted: {}, {}, {} rejected, {}id {}",
             batch.number,
-            progress::count(batch.messages, "message", "messages"),
-            progress::bytes(batch.bytes),
+            count(batch.messages, "message", "messages"),
+            bytes(batch.bytes),
             HumanCount(receipt.rejected),
             match receipt.missing() {
                 0 => String::new(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::progress::count;
+use crate::readable::count;
 use indicatif::HumanCount;
 
 /// A part of a whole.

@@ -13,7 +13,7 @@ use super::row::{
 };
 use super::tally::Tally;
 use crate::clean;
-use crate::progress::batches;
+use crate::readable::batches;
 
 /// How many batches the table has.
 const MOST_BATCHES: usize = 500;

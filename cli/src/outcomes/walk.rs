@@ -14,7 +14,7 @@ use super::joined::Joined;
 use super::judge::{Judge, Verdict};
 use super::rejects::Rejects;
 use super::row::{COMMITTED, IN_DOUBT, NOT_LISTED, NOT_SENT, REJECTED, Row, SKIPPED, UNCLEAR};
-use crate::progress::count;
+use crate::readable::count;
 
 /// What is known of an accepted batch.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use super::quote::{Price, Rate};
 use super::survey::{Batches, Survey};
 use super::texts::Texts;
 use crate::config::List;
-use crate::progress::{bytes, count, time};
+use crate::readable::{bytes, count, time};
 
 /// How many batches are shown at the list's beginning, if there are too many to show all.
 const FIRST_BATCHES: usize = 4;

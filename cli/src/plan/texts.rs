@@ -4,7 +4,7 @@ use batchcast::segment::{Encoding, Segments, non_gsm};
 use batchcast::{Position, Text};
 
 use super::characters::Characters;
-use crate::progress::count;
+use crate::readable::count;
 
 /// More segments than a text of the most code units can take: 16, in UCS-2 with a pair at each end.
 const MOST: usize = 32;
