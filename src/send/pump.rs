@@ -27,8 +27,11 @@ use crate::message::Message;
 use crate::send::feed::{Feed, Part};
 use crate::send::outcome::{Failure, FailureKind};
 
-/// How many parts may wait for the sender.
+/// How many parts may wait for the sender, if the input is read on a thread of its own.
 const PARTS: usize = 2;
+/// The same for a list that is read by the encoder. While the sender waits for a batch's answer, and for its disk before
+/// and behind that, the encoder is to go on: there is nothing else that reads meanwhile.
+const PARTS_OF_FILE: usize = 8;
 /// How many blocks of the input there are: one being read, one waiting, one being parsed.
 const BLOCKS: usize = 3;
 
@@ -154,7 +157,12 @@ pub(super) fn spawn(
     input: impl Read + Send + 'static,
     parser: Parser,
 ) -> (mpsc::Receiver<Part>, JoinHandle<()>) {
-    let (parts, receiver) = mpsc::channel(PARTS);
+    let waiting = if feed.reads_file() {
+        PARTS_OF_FILE
+    } else {
+        PARTS
+    };
+    let (parts, receiver) = mpsc::channel(waiting);
     let named = |name: &str| thread::Builder::new().name(name.to_owned());
     let source = if feed.reads_file() {
         Ok(Source::Here(Blocks::new(input), Vec::new()))
