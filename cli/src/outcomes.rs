@@ -230,10 +230,10 @@ fn summary(tally: &Tally, args: &ReportArgs, rows_on_stdout: bool) -> Vec<String
         let meaning = meaning(code).unwrap_or("a code that the API's guide does not name");
         lines.push(format!("  {}: {number} ({meaning})", clean::short(code)));
     }
-    let (segments, cost) = tally.totals();
+    let (_, cost) = tally.totals();
     lines.push(format!(
         "{}, cost {}",
-        count(segments, "segment", "segments"),
+        tally.segments_in_words(),
         cost.amount()
     ));
     if tally.left > 0 {

@@ -117,7 +117,7 @@ fn lead(state: &State) -> Markup {
 /// The figures that come first.
 fn headline(tally: &Tally) -> Markup {
     let all = tally.records;
-    let (segments, cost) = tally.totals();
+    let (_, cost) = tally.totals();
     let handed = tally.of("Delivered") + tally.of("Sent");
     let lost = tally.failed() + tally.of(REJECTED);
     let unclear = [IN_DOUBT, SKIPPED, NOT_LISTED, UNCLEAR].map(|status| tally.of(status));
@@ -148,7 +148,7 @@ fn headline(tally: &Tally) -> Markup {
                     (HumanCount(not_sent)) " not sent" br; (HumanCount(unsettled)) " not settled"
                 }))
                 (tile("cost", "Cost", &cost.in_cents().amount(), html! {
-                    (HumanCount(segments)) @if segments == 1 { " segment" } @else { " segments" }
+                    (tally.segments_in_words())
                 }))
             }
         }

@@ -11,6 +11,7 @@ use super::row::{
 };
 use crate::cost::Cost;
 use crate::exit::Exit;
+use crate::readable;
 use crate::readback::Seen;
 
 /// Codes and statuses come from a server. No more of them than this are told apart.
@@ -182,6 +183,19 @@ impl Tally {
         (segments, cost)
     }
 
+    /// How many segments there were, and of how many messages the server does not say it.
+    pub(crate) fn segments_in_words(&self) -> String {
+        let (segments, _) = self.totals();
+        let segments = readable::count(segments, "segment", "segments");
+        match self.segments.get(&0) {
+            None => segments,
+            Some(Messages { count: unknown, .. }) => {
+                let unknown = readable::count(*unknown, "message", "messages");
+                format!("{segments} (not known of {unknown})")
+            }
+        }
+    }
+
     /// What it means. Who was passed over was meant to be. In doubt outranks all else, and what is not at its end outranks what was lost on the way.
     pub(crate) fn exit(&self) -> Exit {
         if self.of(IN_DOUBT) > 0 {
@@ -210,4 +224,25 @@ fn count<T: Default>(counts: &mut BTreeMap<String, T>, word: &str, add: impl FnO
         "other"
     };
     add(counts.entry(word.to_owned()).or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_that_nobody_knows_are_not_taken_for_none() {
+        let mut tally = Tally::default();
+        let messages = |count| Messages {
+            count,
+            ..Messages::default()
+        };
+        tally.segments.insert(2, messages(3));
+        assert_eq!(tally.segments_in_words(), "6 segments");
+        tally.segments.insert(0, messages(1));
+        assert_eq!(
+            tally.segments_in_words(),
+            "6 segments (not known of 1 message)"
+        );
+    }
 }
