@@ -116,6 +116,7 @@ pub(super) struct Feed {
     /// How many messages of the canary are not in a closed batch yet.
     canary_left: u64,
     next_place: u64,
+    /// But for the messages of the open batch.
     progress: Progress,
 }
 
@@ -282,7 +283,7 @@ impl Feed {
             return Ok(Some(self.end(closed, 0)));
         }
         closed.batch.number = planned.batch.number;
-        self.origins = Origins::default();
+        let _not_needed = self.take_origins();
         self.has_begun = false;
         let ends_canary = self.ends_canary(closed.batch.messages);
         Ok(self.open.take().map(|opened| {
@@ -357,7 +358,6 @@ impl Feed {
             self.begin(position);
         }
         self.origins.push(to, position);
-        self.progress.messages += 1;
     }
 
     #[cold]
@@ -396,9 +396,21 @@ impl Feed {
         Some(Part::Chunk(opened, bytes, self.progress_at(byte)))
     }
 
+    /// How many messages were taken. Those of the open batch are counted in no other place, as that is done for each.
+    fn messages(&self) -> u64 {
+        self.progress.messages + self.origins.len()
+    }
+
+    /// The open batch's origins, as it ends.
+    fn take_origins(&mut self) -> Origins {
+        self.progress.messages = self.messages();
+        std::mem::take(&mut self.origins)
+    }
+
     /// How far it is, if it has come to this byte of the input, which is in a block that is not done with.
     fn progress_at(&self, byte: u64) -> Progress {
         Progress {
+            messages: self.messages(),
             input_bytes: self.progress.input_bytes.max(byte),
             ..self.progress
         }
@@ -421,7 +433,7 @@ impl Feed {
             ends_canary: self.ends_canary(closed.batch.messages),
             progress: self.progress_at(next.max(closed.batch.last.byte)),
             closed,
-            origins: std::mem::take(&mut self.origins),
+            origins: self.take_origins(),
             checkpoint: self.begun_at.take(),
         };
         Part::End(opened, Box::new(end))
@@ -525,7 +537,7 @@ impl Feed {
             return Ok(());
         };
         let invalid = self.handler.invalid_count();
-        let records = self.progress.messages + self.handler.passed_over_count().total() + invalid;
+        let records = self.messages() + self.handler.passed_over_count().total() + invalid;
         if exceeds(most, invalid, records) {
             return Err(FailureKind::TooManyInvalid {
                 invalid,

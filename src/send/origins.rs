@@ -30,21 +30,24 @@ struct Run {
     /// Where it begins.
     record: u64,
     line: u64,
-    len: u64,
+    /// How many messages are before it.
+    first: usize,
 }
 
 impl Run {
-    /// What is expected behind it.
+    /// What is expected behind so many messages of it.
     #[inline]
-    const fn next(&self) -> Next {
-        let record = self.record.wrapping_add(self.len);
+    const fn behind(&self, len: u64) -> Next {
         // What has no lines goes on having none.
         let line = if self.line == 0 {
             0
         } else {
-            self.line.wrapping_add(self.len)
+            self.line.wrapping_add(len)
         };
-        Next { record, line }
+        Next {
+            record: self.record.wrapping_add(len),
+            line,
+        }
     }
 }
 
@@ -69,34 +72,51 @@ impl Origins {
     /// Adds the next message.
     #[inline]
     pub(super) fn push(&mut self, to: PhoneNumber, position: Position) {
-        // One number is written for a message of a run, its length. What is expected is made of it.
-        let Next { record, line } = self.open.next();
+        // Nothing is written for a message of a run but its mark. What is expected is made of how many these are.
+        let Next { record, line } = self.next();
         if position.record != record || position.line != line {
             self.begin_run(position.record, position.line);
         }
-        self.open.len += 1;
         self.marks.push(mark(to));
+    }
+
+    /// How many messages there are.
+    #[inline]
+    pub(super) const fn len(&self) -> u64 {
+        self.marks.len() as u64
+    }
+
+    /// How many of them are of the open run.
+    #[inline]
+    const fn open_len(&self) -> u64 {
+        (self.marks.len() - self.open.first) as u64
+    }
+
+    #[inline]
+    const fn next(&self) -> Next {
+        self.open.behind(self.open_len())
     }
 
     #[cold]
     #[inline(never)]
     fn begin_run(&mut self, record: u64, line: u64) {
         self.close_run();
-        let next = self.open.next();
+        let next = self.next();
         self.open = Run {
             missed_record: record.wrapping_sub(next.record),
             missed_line: line.wrapping_sub(next.line),
             record,
             line,
-            len: 0,
+            first: self.marks.len(),
         };
     }
 
     fn close_run(&mut self) {
-        if self.open.len > 0 {
+        let len = self.open_len();
+        if len > 0 {
             write_varint(&mut self.runs, zigzag(self.open.missed_record));
             write_varint(&mut self.runs, zigzag(self.open.missed_line));
-            write_varint(&mut self.runs, self.open.len);
+            write_varint(&mut self.runs, len);
         }
     }
 
