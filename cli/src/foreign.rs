@@ -1,6 +1,7 @@
 //! What is often taken for a list and is none: known by its first bytes, so that the error can name the way out.
 
 use anyhow::anyhow;
+use memchr::memchr;
 
 /// What an input is instead of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) enum Foreign {
     Xz,
     Bzip2,
     JsonArray,
+    /// Its lines end as those of old Macs do: read as one line, it would be a header without a list.
+    CarriageReturns,
 }
 
 /// What begins so, if it is nothing that could be a list.
@@ -36,9 +39,16 @@ pub(crate) fn of(ahead: &[u8]) -> Option<Foreign> {
             {
                 Foreign::JsonArray
             }
+            list if has_only_carriage_returns(list) => Foreign::CarriageReturns,
             _ => return None,
         },
     })
+}
+
+/// Whether lines end, and none as those of a list do. Within an object, what ends them is but white space.
+fn has_only_carriage_returns(list: &[u8]) -> bool {
+    let may_be_lines = memchr(b'\n', list).is_none() && !list.starts_with(b"{");
+    may_be_lines && memchr(b'\r', list.trim_ascii_end()).is_some()
 }
 
 /// Why that cannot be sent, and what can be.
@@ -58,6 +68,9 @@ pub(crate) fn error(other: Foreign) -> anyhow::Error {
             "the list is compressed by bzip2, and gzip and zstd are read: unpack it into a pipe ('bzip2 -dc FILE | batchcast …')",
         Foreign::JsonArray =>
             "the list is one JSON array, and is read as an object a line: make it that (jq -c '.[]')",
+        Foreign::CarriageReturns =>
+            "the list's lines end with a carriage return alone, as those of old Macs do, and a line ends with a line feed: \
+             convert it (tr '\\r' '\\n'), or export it as 'CSV UTF-8'",
     })
 }
 
@@ -79,9 +92,21 @@ mod tests {
             (b"BZh91AY&SY", Some(Foreign::Bzip2)),
             (b" [\n {\"to\":", Some(Foreign::JsonArray)),
             (b"[", Some(Foreign::JsonArray)),
+            (
+                b"to,text\r+14155550100,Hi\r",
+                Some(Foreign::CarriageReturns),
+            ),
+            (
+                b"+14155550100\r\r+14155550101",
+                Some(Foreign::CarriageReturns),
+            ),
             (b"", None),
             (b"\x00", None),
             (b"+14155550100\n", None),
+            (b"+14155550100\r", None),
+            (b"to\r\n", None),
+            (b"to,\"a\rb\"\n", None),
+            (b"{\"to\":\r\"+14155550100\"}", None),
             (b"\xef\xbb\xbfto\n", None),
             (b"PKW,to\n", None),
             (b"[1],to\n", None),

@@ -180,6 +180,12 @@ fn a_list_of_suppressed_numbers_is_whole_or_refused() {
             format!("from,to,status\n{FROM},{},Perhaps\n", number(1)),
             "OptOut",
         ),
+        // Taken for a header, it would say that nobody has opted out.
+        (
+            "macs.csv",
+            format!("from,to,status\r{FROM},{},OptOut\r", number(1)),
+            "carriage return",
+        ),
     ];
     for (name, suppressed, place) in cases {
         let path = files.write(name, &suppressed);

@@ -141,6 +141,7 @@ fn what_is_no_list_is_told_with_the_way_out() {
         .flat_map(u16::to_le_bytes)
         .collect();
     let array = format!("[{{\"to\":\"{}\"}}]\n", number(1));
+    let macs = format!("to,name\r{},Bob\r", number(1));
     let columns = "id;first_name;last_name;a column of a name that is long;to";
     let semicolons = format!("{columns}\n1;Bob;;;{}\n", number(1));
     let (tabs, bars) = (semicolons.replace(';', "\t"), semicolons.replace(';', "|"));
@@ -150,6 +151,7 @@ fn what_is_no_list_is_told_with_the_way_out() {
         ("list", b"PK\x03\x04\x14\x00\x06\x00", "export it as CSV"),
         ("list.txt", b"\xfd7zXZ\x00\x00\x04", "xz -dc"),
         ("list.json", array.as_bytes(), "jq -c '.[]'"),
+        ("list1.csv", macs.as_bytes(), "tr '\\r' '\\n'"),
         ("list2.csv", semicolons.as_bytes(), "csvformat -d ';' FILE"),
         ("list3.csv", tabs.as_bytes(), "csvformat -t FILE"),
         ("list4.csv", bars.as_bytes(), "csvformat -d '|' FILE"),
