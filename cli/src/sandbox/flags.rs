@@ -68,11 +68,16 @@ pub(crate) struct SandboxArgs {
     rate_window: Duration,
 
     /// How long no request may come behind a 429, in whole seconds [default: the window]
-    #[arg(long, value_name = "TIME", value_parser = whole_seconds)]
+    #[arg(long, value_name = "TIME", value_parser = whole_seconds, requires = "rate_limit")]
     penalty: Option<Duration>,
 
     /// How a 429 says it
-    #[arg(long, value_name = "FORM", default_value = "seconds")]
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "seconds",
+        requires = "rate_limit"
+    )]
     retry_after: RetryAfterArg,
 
     /// The same limit for the token endpoint [default: 5 in a minute, if --rate-limit is set]

@@ -166,6 +166,8 @@ fn wrong_flags_say_what_is_expected() {
         ("--utc-offset", "5:30", "+05:30"),
         ("--fraction-digits", "10", "0..=9"),
         ("--auth-rate-limit", "3", "--rate-limit"),
+        ("--penalty", "2s", "--rate-limit"),
+        ("--retry-after", "date", "--rate-limit"),
         ("--batch-size", "all", "accepted"),
     ] {
         batchcast("sandbox")
