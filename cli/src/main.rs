@@ -20,6 +20,7 @@ mod input;
 mod journal;
 mod kept;
 mod log;
+mod names;
 mod opt_outs;
 mod outcomes;
 mod plan;

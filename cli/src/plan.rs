@@ -6,7 +6,6 @@ mod faults;
 mod human;
 mod json;
 mod layout;
-mod names;
 mod quote;
 mod survey;
 mod texts;

@@ -10,10 +10,10 @@ use batchcast::{Message, PhoneNumber, Position, send};
 
 use super::duplicates::{Duplicates, Search};
 use super::faults::Faults;
-use super::names::{Names, Watched};
 use super::texts::Texts;
 use crate::config::List;
 use crate::input::Source;
+use crate::names::{Names, Watched};
 use crate::progress::Progress;
 
 /// How many batches are kept to be shown, beside the last one.
