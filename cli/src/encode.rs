@@ -12,6 +12,7 @@ use crate::config::List;
 use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::input::Source;
+use crate::names::{Found, Names, Watched};
 use crate::readable::{batches, bytes, recipients};
 use crate::records::{InvalidLine, PassedOverLine, RecordsFile};
 use crate::report::Samples;
@@ -55,6 +56,7 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
         screen,
         stop_on_invalid: list.stop_on_invalid,
         max_invalid: list.screen.max_invalid,
+        found: None,
         done: Done::default(),
     };
     let put = run.encode(source, &list);
@@ -68,6 +70,7 @@ pub(crate) fn run(args: EncodeArgs) -> Result<Exit> {
     if let Put::NobodyReads = put {
         return Ok(Exit::Accepted);
     }
+    run.found.iter().for_each(Found::warn);
     // Results go to stdout, unless the bodies themselves are there.
     for line in run.done.summary(&run) {
         if to_stdout {
@@ -90,6 +93,8 @@ struct Run {
     screen: Screen,
     stop_on_invalid: bool,
     max_invalid: Option<MaxInvalid>,
+    /// What was found of the names that are looked for in the list, once it is read.
+    found: Option<Found>,
     done: Done,
 }
 
@@ -113,6 +118,8 @@ impl Run {
             envelope = envelope.with_common_text(text);
         }
         let splitter = Splitter::new(&envelope, list.limits)?;
+        let (reader, found) = Watched::new(reader, Names::needed(list, parser.format()));
+        self.found = Some(found);
         let mut encoding = Encoding {
             is_screened: !self.screen.is_idle(),
             run: self,

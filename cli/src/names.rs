@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use batchcast::input::{Format, MAX_RECORD_BYTES, RECIPIENT_NAMES};
 use memchr::{memchr, memmem};
 use serde::de::IgnoredAny;
 
 use crate::config::List;
-use crate::suppress;
+use crate::{suppress, terminal};
 
 /// Where the records' own texts are, unless it is said.
 const TEXT: &str = "text";
@@ -79,8 +80,16 @@ impl Names {
         }
     }
 
+    /// Those alone without which a list is hardly what is meant: one that nobody has planned may have texts of its own.
+    pub(crate) fn needed(list: &List, format: Format) -> Self {
+        Self {
+            has_texts: None,
+            ..Self::of(list, format)
+        }
+    }
+
     /// What is to be said of it, behind the last record.
-    pub(crate) fn warnings(&self) -> Vec<String> {
+    fn warnings(&self) -> Vec<String> {
         let missing = self.missing.iter().map(|Missing { name, alike }| {
             let help = match alike {
                 Some(alike) => format!(" (there is {alike}: upper and lower case count)"),
@@ -210,18 +219,56 @@ impl Names {
 }
 
 /// A list that is looked at while it is read.
-pub(crate) struct Watched<'n, R> {
-    pub(crate) list: R,
-    pub(crate) names: &'n mut Names,
+pub(crate) struct Watched<R> {
+    list: R,
+    found: Found,
 }
 
-impl<R: Read> Read for Watched<'_, R> {
+impl<R> Watched<R> {
+    /// Looks for these names in a list that nothing has been read of; gives besides what is found of them.
+    pub(crate) fn new(list: R, names: Names) -> (Self, Found) {
+        let found = Found(Arc::new(Mutex::new(names)));
+        let watched = Self {
+            list,
+            found: found.clone(),
+        };
+        (watched, found)
+    }
+}
+
+impl<R: Read> Read for Watched<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.list.read(into)?;
-        if !self.names.is_done() {
-            self.names.see(&into[..read]);
-        }
+        self.found.look(&into[..read]);
         Ok(read)
+    }
+}
+
+/// What is found in a list, which may be read by another thread.
+#[derive(Clone)]
+pub(crate) struct Found(Arc<Mutex<Names>>);
+
+impl Found {
+    /// Says it to whoever was told nothing before.
+    pub(crate) fn warn(&self) {
+        for told in self.warnings() {
+            terminal::error(&format!("Warning: {told}"));
+        }
+    }
+
+    /// What is to be said of it, behind the last record.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .warnings()
+    }
+
+    fn look(&self, bytes: &[u8]) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !names.is_done() {
+            names.see(bytes);
+        }
     }
 }
 

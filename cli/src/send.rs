@@ -29,6 +29,7 @@ use crate::hooks::{KillAt, Pauses};
 use crate::input::Source;
 use crate::journal::{Choice, Plan};
 use crate::kept::Kept;
+use crate::names::{Found, Names, Watched};
 use crate::plan::Cut;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -110,11 +111,15 @@ impl Start {
 struct Ended {
     result: Result<Report, Stopped>,
     kept: Option<Kept>,
+    /// What was found in a list that has come to its end, if nobody was told it before.
+    found: Option<Found>,
 }
 
 /// A list that is open and can be read, and its journal.
 struct Opened<R> {
     input: R,
+    /// What is found in it while it is read.
+    found: Found,
     /// The same again, and where in it the list begins, if it is a file as it stands.
     file: Option<(File, u64)>,
     parser: Parser,
@@ -148,6 +153,7 @@ impl Before {
         Ended {
             result: Err(Stopped { report, failure }),
             kept: self.kept,
+            found: None,
         }
     }
 
@@ -275,15 +281,17 @@ impl Job {
                 return Ok(before.stopped(failure));
             }
         };
+        let mut is_warned = false;
         if let Some(person) = person.as_ref().filter(|_| asks) {
             watch.progress.pause();
-            let wanted = tokio::select! {
-                wanted = is_wanted(&list, &screened, &server, care, person) => wanted?,
-                () = stop.clone().asked() => false,
+            let said = tokio::select! {
+                said = asked(&list, &screened, &server, care, person) => said?,
+                () = stop.clone().asked() => Said::No,
             };
             watch.progress.go_on();
-            if !wanted {
-                return Ok(before.interrupted());
+            match said {
+                Said::No => return Ok(before.interrupted()),
+                Said::Yes { warned } => is_warned = warned,
             }
         }
         let mut sender = Sender::new(client, list.envelope.clone())
@@ -343,8 +351,10 @@ impl Job {
                     Some((file, start)) => sender.reread_from(file, start),
                     None => sender,
                 };
+                let result = sender.send_input(opened.input, opened.parser).await;
                 Ended {
-                    result: sender.send_input(opened.input, opened.parser).await,
+                    found: Some(opened.found).filter(|_| result.is_ok() && !is_warned),
+                    result,
                     kept: opened.kept,
                 }
             }
@@ -384,14 +394,23 @@ impl Job {
     }
 }
 
+/// What somebody has said who was asked.
+enum Said {
+    No,
+    /// Having seen what is likely not meant so, if the list could be read before.
+    Yes {
+        warned: bool,
+    },
+}
+
 /// Shows what would be sent, and asks.
-async fn is_wanted(
+async fn asked(
     list: &List,
     screened: &Screened,
     server: &str,
     care: Care,
     person: &Person,
-) -> Result<bool> {
+) -> Result<Said> {
     let counted = list.clone();
     let cut = Cut {
         screen: screened.screen.clone(),
@@ -411,7 +430,11 @@ async fn is_wanted(
         let messages = HumanCount(messages.get());
         person.tell(&format!("  {messages} of them first (--canary)"));
     }
-    Ok(person.agrees("Send?").await)
+    let warned = headline.is_some();
+    Ok(match person.agrees("Send?").await {
+        true => Said::Yes { warned },
+        false => Said::No,
+    })
 }
 
 /// Reads as much of the list as tells its format, and begins the journal, if there is to be one.
@@ -427,6 +450,7 @@ fn open(
     let (file, consumed) = (source.take_file(), source.consumed.clone());
     let (input, parser, common) = source.parse(list)?;
     let file = file.filter(|_| !consumed.is_packed());
+    let (input, found) = Watched::new(input, Names::needed(list, parser.format()));
     let envelope = match &common {
         Some(text) => list.envelope.clone().with_common_text(text.clone()),
         None => list.envelope.clone(),
@@ -437,6 +461,7 @@ fn open(
         Start::Unkept => {
             return Ok(Opened {
                 input,
+                found,
                 file,
                 parser,
                 common,
@@ -469,6 +494,7 @@ fn open(
     let kept = Kept::new(journal.0.path(), list, recipe.list.as_deref(), delivery);
     Ok(Opened {
         input,
+        found,
         file,
         parser,
         common,
@@ -525,7 +551,11 @@ pub(crate) async fn connect(
 
 /// Tells how it ended.
 fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
-    let Ended { result, kept } = ended;
+    let Ended {
+        result,
+        kept,
+        found,
+    } = ended;
     let mut notes = watch.notes();
     notes.keep();
     let flushed = notes.flush();
@@ -538,6 +568,7 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
             terminal::error,
         );
     }
+    found.iter().for_each(Found::warn);
     let lines = report::human(result, &notes, kept.as_ref());
     let written = if json {
         terminal::json(&SummaryLine::of(result, exit, kept.as_ref()))

@@ -110,7 +110,7 @@ impl Survey {
             duplicates: None,
             warnings: Vec::new(),
         };
-        let mut names = Names::of(list, survey.format);
+        let (reader, found) = Watched::new(reader, Names::of(list, survey.format));
         let mut run = Run {
             survey: &mut survey,
             splitter,
@@ -121,10 +121,7 @@ impl Survey {
             progress,
             aside,
         };
-        let mut blocks = Blocks::new(Watched {
-            list: reader,
-            names: &mut names,
-        });
+        let mut blocks = Blocks::new(reader);
         blocks.visit(&mut parser, &mut run, Run::show)?;
         run.survey.bytes = blocks.bytes_read();
         if let Some(closed) = run.splitter.finish() {
@@ -133,7 +130,7 @@ impl Survey {
         run.survey.duplicates = run.search.map(Search::finish);
         survey.passed_over = run.screen.passed_over();
         if survey.batches.messages + survey.invalid.count() > 0 {
-            survey.warnings = names.warnings();
+            survey.warnings = found.warnings();
         }
         if list.text_field.is_none() {
             survey.warnings.extend(survey.texts.warning());

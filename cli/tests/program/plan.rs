@@ -425,6 +425,17 @@ fn a_field_that_no_record_has_is_told() {
     run("plan", "{{town}}")
         .code(3)
         .out("a field of the text is empty");
+    // By who is not asked, too, and has not planned: behind the list, and wherever the rest goes.
+    let told = "Warning: no record has the field first_name of the text (there is First_Name:";
+    for command in [
+        "send --sandbox --quiet",
+        "send --sandbox --json",
+        "encode --out -",
+    ] {
+        run(command, "Hi {{first_name|there}}").code(0).err(told);
+        let ran = run(command, "Hi {{First_Name|there}}").code(0);
+        assert!(!ran.stderr.contains("Warning"), "{}", ran.stderr);
+    }
     let list = format!("{{\"id\":1,\"Phone\":\"{}\"}}\n", number(0));
     let run = || batchcast("plan").envelope().stdin(&list);
     let told = "Warning: the records have Phone, and not phone: upper and lower case count";
