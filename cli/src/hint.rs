@@ -127,6 +127,9 @@ fn of_journal(error: &JournalError) -> Option<&'static str> {
         JournalError::Io { op: "create", .. } => {
             "--journal PATH puts the journal elsewhere; with --no-journal what is stopped cannot be resumed"
         }
+        JournalError::Io { op: "write to", .. } => {
+            "make room; the journal of a new run can be elsewhere, by --journal PATH"
+        }
         JournalError::Exists { .. } => "--journal PATH puts the journal elsewhere",
         _ => return None,
     })

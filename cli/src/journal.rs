@@ -78,7 +78,9 @@ impl Plan {
                 let list = fs::canonicalize(list).context("cannot tell where the list is")?;
                 let beside = Place::File(beside(&list));
                 let elsewhere = state_directory(|name| env::var_os(name))
-                    .map(|directory| Place::File(directory.join(name_elsewhere(&list))));
+                    .map(|directory| directory.join(name_elsewhere(&list)))
+                    .filter(|path| !is_closed(path));
+                let elsewhere = elsewhere.map(Place::File);
                 [Some(beside), elsewhere].into_iter().flatten().collect()
             }
             (Choice::Default, _) => {
@@ -110,11 +112,17 @@ impl Plan {
     pub(crate) fn begin(self, header: &Header) -> Result<Journal> {
         let mut places = self.places.iter().peekable();
         while let Some(place) = places.next() {
-            let path = match place {
-                Place::File(path) => path.clone(),
-                Place::In(directory) => directory.join(name_of_run(header)),
+            let begun = match place {
+                Place::File(path) => self
+                    .look(path)
+                    .and_then(|before| begin_at(path, before, header)),
+                Place::In(directory) => begin_at(
+                    &directory.join(name_of_run(header)),
+                    Before::Nothing,
+                    header,
+                ),
             };
-            match self.begin_at(&path, header) {
+            match begun {
                 Err(error) if is_unwritable(&error) && places.peek().is_some() => {
                     terminal::note(&format!(
                         "batchcast: the journal cannot be beside the list: {error}"
@@ -125,32 +133,6 @@ impl Plan {
         }
         // There is at least one place, and the last one is returned from.
         bail!("there is no place for the journal")
-    }
-
-    fn begin_at(&self, path: &Path, header: &Header) -> Result<Journal> {
-        match self.look(path)? {
-            Before::Nothing => make_directory(path)?,
-            // Held open, so that nobody else begins a run with it meanwhile.
-            Before::Unused(held, _) => {
-                remove(path)?;
-                drop(held);
-            }
-            Before::Headless(held) => {
-                remove(path)?;
-                drop(held);
-            }
-            Before::Finished(held, run) => {
-                let kept = path.with_extension(format!("{run}.{EXTENSION}"));
-                fs::rename(path, &kept)
-                    .with_context(|| format!("cannot rename {}", path.display()))?;
-                drop(held);
-                terminal::note(&format!(
-                    "batchcast: the journal of the run before is now {}",
-                    kept.display()
-                ));
-            }
-        }
-        Ok(Journal::create(path, header)?)
     }
 
     /// What is there, if it may make room.
@@ -188,6 +170,32 @@ impl Plan {
             quoted(path)
         )))
     }
+}
+
+/// Begins the journal at this path, for which what is there makes room.
+fn begin_at(path: &Path, before: Before, header: &Header) -> Result<Journal> {
+    match before {
+        Before::Nothing => make_directory(path)?,
+        // Held open, so that nobody else begins a run with it meanwhile.
+        Before::Unused(held, _) => {
+            remove(path)?;
+            drop(held);
+        }
+        Before::Headless(held) => {
+            remove(path)?;
+            drop(held);
+        }
+        Before::Finished(held, run) => {
+            let kept = path.with_extension(format!("{run}.{EXTENSION}"));
+            fs::rename(path, &kept).with_context(|| format!("cannot rename {}", path.display()))?;
+            drop(held);
+            terminal::note(&format!(
+                "batchcast: the journal of the run before is now {}",
+                kept.display()
+            ));
+        }
+    }
+    Ok(Journal::create(path, header)?)
 }
 
 /// An error of a journal that was named, and where there is none at all a wrong usage.
@@ -250,6 +258,14 @@ pub(crate) fn spare(flag: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether nobody who runs this can have a journal there: it is in the home of somebody else, as sudo may leave it, or of
+/// a service that has none.
+fn is_closed(path: &Path) -> bool {
+    let is_closed = |kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::NotADirectory);
+    path.try_exists()
+        .is_err_and(|error| is_closed(error.kind()))
+}
+
 /// Whether another place may do.
 fn is_unwritable(error: &anyhow::Error) -> bool {
     matches!(
@@ -275,9 +291,10 @@ fn make_directory(path: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(directory)
-        .with_context(|| format!("cannot create {}", directory.display()))
+    builder.create(directory).map_err(|source| {
+        let (path, op) = (path.to_owned(), "create");
+        JournalError::Io { path, op, source }.into()
+    })
 }
 
 /// The journal's name beside its list.

@@ -166,7 +166,10 @@ impl Profile {
         };
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+            // The latter where the home of a service is /dev/null.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return match name {
                     Some(name) => Err(Usage::error(format!(
                         "--profile {name}: there is no file {}",
@@ -176,7 +179,12 @@ impl Profile {
                 };
             }
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+                return Err(error).with_context(|| {
+                    format!(
+                        "the configuration file, where XDG_CONFIG_HOME or HOME has it: cannot read {}",
+                        path.display()
+                    )
+                });
             }
         };
         Self::of(&text, name, &path)

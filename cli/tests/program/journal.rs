@@ -66,6 +66,17 @@ fn where_the_journal_is() {
         .run()
         .code(1);
     ran.err("cannot create the journal").err("--no-journal");
+    // Where there can be no state directory, only a list that has no other place wants one.
+    let send = || api.send("").env("XDG_STATE_HOME", &list);
+    let ran = send().stdin(numbers(2)).run().code(1);
+    ran.err("cannot create the journal").err("--journal PATH");
+    let new = files.write("new", numbers(2));
+    send().arg(&new).run().code(0);
+    std::fs::remove_file(journal_of(&new)).unwrap();
+    // And one on a full disk.
+    let ran = api.send("").arg(&new).file_limit(0).run().code(1);
+    ran.err("cannot write to the journal").err("--journal PATH");
+    std::fs::remove_file(new).unwrap();
     // Nothing was sent in a run that was killed at its beginning.
     files.write("elsewhere", "{\"batchcast\":{\"version\":2,");
     api.send("")

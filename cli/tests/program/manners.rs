@@ -178,6 +178,17 @@ fn a_profile_stands_for_what_is_not_typed() {
     let ran = run("encode --out -").run().code(2);
     let ran = ran.err("line 2 of ").err("RC_APP_CLIENT_SECRET");
     assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
+    // Nor one that cannot be there from anything.
+    let nowhere = || {
+        let run = batchcast("encode --out - --to-field Mobile").stdin(&list);
+        run.envelope().env("XDG_CONFIG_HOME", "/dev/null")
+    };
+    nowhere().run().code(0);
+    nowhere()
+        .flags("--profile shop")
+        .run()
+        .code(2)
+        .err("there is no file /dev/null/batchcast/config.toml");
 }
 
 #[test]
