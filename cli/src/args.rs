@@ -7,12 +7,13 @@ mod plan;
 mod screen;
 mod send;
 
+use std::env;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use batchcast::Region;
 use batchcast::input::Format;
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, Resettable, TypedValueParser};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::after::{ReportArgs, RowsArg, StatusArgs};
@@ -60,7 +61,12 @@ fn everywhere(command: clap::Command) -> clap::Command {
     let command = command
         .mut_args(|arg| {
             let takes_value = !arg.is_positional() && arg.get_action().takes_values();
-            arg.allow_negative_numbers(takes_value)
+            let arg = arg.allow_negative_numbers(takes_value);
+            // A variable that is empty is not set.
+            match arg.get_env().and_then(env::var_os) {
+                Some(value) if value.is_empty() => arg.env(Resettable::Reset),
+                _ => arg,
+            }
         })
         .mut_subcommands(everywhere);
     match help {

@@ -11,7 +11,7 @@ use batchcast::encode::{Limits, Splitter};
 use batchcast::input::{Fields, Format};
 use batchcast::journal::Shape;
 use batchcast::send::{Credentials, DEFAULT_BASE_URL};
-use batchcast::{Envelope, PhoneNumber, Region};
+use batchcast::{Envelope, Error, ErrorKind, PhoneNumber, Region};
 
 use crate::args::{EnvelopeArgs, ListArgs, OnInvalidArg, ServerArgs};
 use crate::common_text::Common;
@@ -207,7 +207,9 @@ fn envelope(args: &EnvelopeArgs) -> Result<(Envelope, Option<Wanted>)> {
 
 /// The sender.
 pub(crate) fn sender(typed: &str) -> Result<PhoneNumber> {
-    PhoneNumber::parse(typed.trim()).map_err(|fault| Usage::error(format!("--from: {fault}")))
+    PhoneNumber::parse(typed.trim())
+        .map_err(|fault| Error::from(ErrorKind::from(fault)))
+        .context(Usage::of("--from"))
 }
 
 /// Where a list is sent to.

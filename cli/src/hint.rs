@@ -55,7 +55,9 @@ pub(crate) fn of_kind(kind: &ErrorKind) -> Option<&'static str> {
             }
             _ => "if the list is no CSV, say what it is with --format",
         },
-        ErrorKind::PhoneNumber(_) => "--from takes a number such as +16505550100",
+        ErrorKind::PhoneNumber(_) => {
+            "--from (or BATCHCAST_FROM) takes a number such as +16505550100"
+        }
         ErrorKind::Text(TextError::Empty) => "--text TEXT or --text-file PATH gives a text",
         ErrorKind::LimitTooSmall { .. } => "raise --max-bytes, or shorten the text (--text)",
         _ => return None,

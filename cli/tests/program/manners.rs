@@ -144,8 +144,10 @@ fn a_profile_stands_for_what_is_not_typed() {
     let named = run("encode --out -").env("BATCHCAST_PROFILE", "shop");
     let bodies = named.env("BATCHCAST_FROM", other).run().code(0).json();
     assert_eq!((bodies.len(), &bodies[0]["from"]), (3, &other.into()));
+    // One that is empty is not set.
     let unnamed = run("encode --out - --to-field Mobile").env("BATCHCAST_PROFILE", "");
-    assert_eq!(unnamed.run().code(0).json().len(), 1);
+    let bodies = unnamed.env("BATCHCAST_FROM", "").run().code(0).json();
+    assert_eq!((bodies.len(), &bodies[0]["from"]), (1, &FROM.into()));
     let send = || run("send --profile shop").env("RC_ACCESS_TOKEN", TOKEN);
     send().run().code(0).out("3 batches");
     let ran = send().env("RC_SERVER_URL", "http://sms.example.com").run();

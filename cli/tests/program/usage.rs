@@ -193,6 +193,8 @@ fn the_sender_is_a_phone_number() {
         .code(2)
         .err("--from: the phone number does not begin with '+'");
     assert!(!ran.stderr.contains("7777"), "{}", ran.stderr);
+    let run = batchcast("encode --out - --text hello").env("BATCHCAST_FROM", "6505557777");
+    run.run().code(2).err("(or BATCHCAST_FROM) takes a number");
     let from_environment = batchcast("encode --out - --text hello").stdin(numbers(1));
     let ran = from_environment.env("BATCHCAST_FROM", FROM).run().code(0);
     assert_eq!(ran.json()[0]["from"], FROM);
