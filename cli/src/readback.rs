@@ -122,7 +122,7 @@ pub(crate) fn failed(failure: &Failure) -> Exit {
     fail::explain(
         &format!("batchcast: stopped: {failure}"),
         hint.as_deref(),
-        terminal::note,
+        terminal::error,
     );
     if failure.is_passing() {
         Exit::Stopped
