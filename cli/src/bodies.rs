@@ -186,6 +186,13 @@ impl Directory {
     }
 }
 
+impl Drop for Directory {
+    /// Whoever listens for signals holds the name as well, until the process ends.
+    fn drop(&mut self) {
+        self.unfinished.clear();
+    }
+}
+
 fn put(written: io::Result<()>) -> Result<Put> {
     match written {
         Ok(()) => Ok(Put::Done),

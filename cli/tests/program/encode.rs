@@ -264,6 +264,10 @@ fn stops_at_an_invalid_record_if_told_to() {
         .err("--on-invalid skip");
     // The batch it would have been in is not there, not even in part.
     assert_eq!(files.names("out"), ["batch-00001.json"]);
+    let run = batchcast("encode --on-invalid stop --max-messages 50000").envelope();
+    let run = run.arg("--out-dir").arg(files.path("more"));
+    run.stdin(numbers(75_000) + "nobody\n").run().code(1);
+    assert_eq!(files.names("more"), ["batch-00001.json"]);
 }
 
 #[test]
