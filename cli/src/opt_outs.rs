@@ -15,6 +15,7 @@ use crate::hooks::Pauses;
 use crate::readable::count;
 use crate::records::Named;
 use crate::send::connect;
+use crate::signals::Stop;
 use crate::whole::WholeFile;
 use crate::{journal, readback, terminal};
 
@@ -26,36 +27,43 @@ pub(crate) fn run(args: &OptOutsArgs) -> Result<Exit> {
     let from = sender(&args.from)?;
     let env = |name: &str| std::env::var_os(name);
     let target = Target::server(&args.server, env)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(async {
-        let pauses = Pauses::of_env()?;
-        let (client, ..) = connect(target, &pauses).await?;
-        let download = Download {
-            client: &client,
-            from,
-            format: args.format,
-        };
-        let written = match args.out.as_deref().filter(|path| !is_stream(path)) {
-            None => {
-                let stdout = Named::new("standard output", io::stdout());
-                terminal_or_pipe(download.write(stdout, &pauses).await)
-            }
-            Some(path) => download.write_file(path, &pauses).await.map(Some),
-        };
-        let written = match written {
-            Ok(Some(written)) => written,
-            Ok(None) => return Ok(Exit::Accepted),
-            Err(error) => return Ok(readback::failed(&error.downcast::<Failure>()?)),
-        };
-        terminal::note(&format!(
-            "batchcast: {}",
-            count(written, "opt-out or opt-in", "opt-outs and opt-ins")
-        ));
-        Ok(Exit::Accepted)
-    })
+    let runtime = readback::runtime()?;
+    let ended = runtime.block_on(async {
+        let stop = Stop::listen(|| {}).context("cannot listen for signals")?;
+        tokio::select! {
+            ended = download(args, from, target) => ended,
+            () = stop.asked() => Ok(Exit::Interrupted),
+        }
+    });
+    runtime.shutdown_background();
+    ended
+}
+
+async fn download(args: &OptOutsArgs, from: PhoneNumber, target: Target) -> Result<Exit> {
+    let pauses = Pauses::of_env()?;
+    let (client, ..) = connect(target, &pauses).await?;
+    let download = Download {
+        client: &client,
+        from,
+        format: args.format,
+    };
+    let written = match args.out.as_deref().filter(|path| !is_stream(path)) {
+        None => {
+            let stdout = Named::new("standard output", io::stdout());
+            terminal_or_pipe(download.write(stdout, &pauses).await)
+        }
+        Some(path) => download.write_file(path, &pauses).await.map(Some),
+    };
+    let written = match written {
+        Ok(Some(written)) => written,
+        Ok(None) => return Ok(Exit::Accepted),
+        Err(error) => return Ok(readback::failed(&error.downcast::<Failure>()?)),
+    };
+    terminal::note(&format!(
+        "batchcast: {}",
+        count(written, "opt-out or opt-in", "opt-outs and opt-ins")
+    ));
+    Ok(Exit::Accepted)
 }
 
 /// That nobody reads the rest of it is no error, and there is nothing to tell of it.

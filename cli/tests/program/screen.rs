@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use batchcast_sandbox::OptOut;
 use batchcast_sandbox::fault::{FaultRoute, FaultRule, Reply, ReplyBody, When};
@@ -9,7 +10,8 @@ use serde_json::json;
 
 use crate::api::Api;
 use crate::support::{
-    CLIENT_ID, FROM, Files, Run, TOKEN, batchcast, lines_of_json, mode, number, numbers, read,
+    CLIENT_ID, FROM, Files, PATIENCE, Run, TOKEN, batchcast, lines_of_json, mode, number, numbers,
+    read,
 };
 
 const FAILS_AT_2: &str = "batch 2-6: answer 408";
@@ -353,6 +355,27 @@ fn opt_outs(api: &Api, flags: &str) -> Run {
         .arg(FROM);
     run.env("RC_SERVER_URL", api.sandbox.base_url())
         .env("RC_ACCESS_TOKEN", TOKEN)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_download_that_is_interrupted_leaves_nothing_behind() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    api.faults("opt-outs always: hold answer");
+    let running = opt_outs(&api, "")
+        .arg("--out")
+        .arg(files.path("list.csv"))
+        .start();
+    // It is begun under another name.
+    let started = Instant::now();
+    while files.names("").is_empty() {
+        assert!(started.elapsed() < PATIENCE);
+        std::thread::yield_now();
+    }
+    running.signal(rustix::process::Signal::TERM);
+    running.wait().code(130);
+    assert_eq!(files.names(""), [""; 0]);
 }
 
 #[test]
