@@ -29,6 +29,10 @@ pub(crate) struct Names {
     recipient: Vec<String>,
     /// A key in which none is looked for, and the name that it differs from by its case only.
     unlike: Option<(String, String)>,
+    /// The columns in which the recipient may be, that first in which it is taken to be; `None` if it was said where it is.
+    columns: Option<Vec<String>>,
+    /// Names of columns that are something else, because the text has them.
+    fields: Vec<String>,
     /// Whether the list has texts of its own; `None` if that does not matter, or is counted otherwise.
     has_texts: Option<bool>,
     /// Whether what is taken for a list of numbers begins with something else; `None` if that was said to be one.
@@ -61,6 +65,8 @@ impl Names {
             Some(name) => vec![name.clone()],
             None => RECIPIENT_NAMES.iter().map(ToString::to_string).collect(),
         };
+        let named = fields.iter().copied().chain(list.text_field.as_deref());
+        let named = named.map(ToOwned::to_owned).collect();
         let missing = fields
             .into_iter()
             .filter(|_| is_ndjson)
@@ -73,6 +79,8 @@ impl Names {
             missing: missing.collect(),
             recipient: if is_ndjson { to } else { Vec::new() },
             unlike: None,
+            columns: list.to_field.is_none().then(Vec::new),
+            fields: named,
             has_texts: (list.template.is_some() && has_own).then_some(false),
             begins_otherwise: list.format.is_none().then_some(false),
             lines: 0,
@@ -84,6 +92,7 @@ impl Names {
     pub(crate) fn needed(list: &List, format: Format) -> Self {
         Self {
             has_texts: None,
+            columns: None,
             ..Self::of(list, format)
         }
     }
@@ -105,12 +114,20 @@ impl Names {
         let unlike = self.unlike.iter().map(|(key, name)| {
             format!("the records have {key}, and not {name}: upper and lower case count (--to-field {key})")
         });
+        let columns = match self.columns.as_deref() {
+            Some([taken, others @ ..]) if !others.is_empty() => Some(format!(
+                "the numbers are taken from {taken}, and there is {} as well (--to-field NAME takes them from there)",
+                others.join(", ")
+            )),
+            _ => None,
+        };
         let otherwise = (self.begins_otherwise == Some(true)).then(|| {
             "the list is read as one of numbers, and its first line is none: --format csv reads a table with names of \
              columns"
                 .to_owned()
         });
-        let found = otherwise.into_iter().chain(unlike).chain(missing);
+        let found = otherwise.into_iter().chain(columns).chain(unlike);
+        let found = found.chain(missing);
         found.chain(texts).collect()
     }
 
@@ -120,7 +137,7 @@ impl Names {
                 let has_names = self.missing.is_empty() && self.recipient.is_empty();
                 has_names && self.has_texts != Some(false)
             }
-            Format::Csv => self.lines > 0 || self.has_texts.is_none(),
+            Format::Csv => self.lines > 0 || (self.has_texts.is_none() && self.columns.is_none()),
             _ => self.lines > 0 || self.begins_otherwise.is_none(),
         }
     }
@@ -171,6 +188,9 @@ impl Names {
             self.lines += 1;
             let has_texts = names.iter().any(|name| name.eq_ignore_ascii_case(TEXT));
             self.has_texts = self.has_texts.map(|_| has_texts);
+            let is_other = |name: &&String| self.fields.contains(name);
+            let columns: Vec<_> = names.iter().filter(|name| !is_other(name)).collect();
+            self.columns = self.columns.take().map(|_| candidates(&columns));
         }
     }
 
@@ -216,6 +236,18 @@ impl Names {
             recipient.clear();
         }
     }
+}
+
+/// Of these columns, those in which the recipient is looked for, in the order in which it is.
+fn candidates(columns: &[&String]) -> Vec<String> {
+    let called = |name: &&str| {
+        let is_alike = |column: &&&String| column.eq_ignore_ascii_case(name);
+        let mut alike: Vec<_> = columns.iter().filter(is_alike).collect();
+        // One that is called exactly so goes before.
+        alike.sort_by_key(|column| column.as_str() != *name);
+        alike.into_iter().map(ToString::to_string)
+    };
+    RECIPIENT_NAMES.iter().flat_map(called).collect()
 }
 
 /// A list that is looked at while it is read.
@@ -286,6 +318,8 @@ mod tests {
             missing: missing.collect(),
             recipient: Vec::new(),
             unlike: None,
+            columns: None,
+            fields: Vec::new(),
             has_texts: Some(false),
             begins_otherwise: None,
             lines: 0,

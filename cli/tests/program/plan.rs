@@ -445,6 +445,25 @@ fn a_field_that_no_record_has_is_told() {
 }
 
 #[test]
+fn another_column_that_may_hold_the_number_is_told() {
+    let list = format!("Mobile,cell,Phone\n{},1,{}\n", number(0), number(1));
+    let run = |flags: &str, text: &str| {
+        let run = only_from(batchcast(&format!("plan {flags}")).arg("--text").arg(text));
+        run.stdin(&list).run().code(0).stdout
+    };
+    let told = run("--json", "Hi");
+    assert!(
+        told.contains("taken from Phone, and there is Mobile, cell as well (--to-field NAME"),
+        "{told}"
+    );
+    // What is said, or is in the text, is meant.
+    let told = run("--json", "{{cell}}, {{Mobile}}");
+    assert!(told.contains(r#""warnings":[]"#), "{told}");
+    let told = run("--json --to-field Mobile", "Hi");
+    assert!(told.contains(r#""warnings":[]"#), "{told}");
+}
+
+#[test]
 fn texts_of_the_lists_own_are_told() {
     let csv = format!("to,text\n{},own\n{},\n", number(0), number(1));
     let ndjson = format!("{{\"to\":\"{}\",\"text\":\"own\"}}\n", number(0));
