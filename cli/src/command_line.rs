@@ -102,7 +102,12 @@ fn advise(error: &mut clap::Error) {
     } else {
         return;
     };
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    if tips.is_empty() {
+        // Of none there would be a blank line.
+        error.remove(ContextKind::Suggested);
+    } else {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
 }
 
 /// What has to be known before the rest can be read.

@@ -19,7 +19,7 @@ use crate::quantity::{positive, size, time, whole};
 #[derive(clap::Args)]
 pub(crate) struct SandboxArgs {
     /// Where to listen, on this machine; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     pub(super) listen: SocketAddr,
 
     /// Which recipients to reject: none, suffix:DIGITS, prefix:+DIGITS, every:N or numbers:+N,+N
@@ -202,6 +202,13 @@ impl SandboxArgs {
             None => limit,
         }
     }
+}
+
+/// Where to listen.
+fn address(typed: &str) -> Result<SocketAddr, &'static str> {
+    typed
+        .parse()
+        .map_err(|_| "not an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
 }
 
 /// A time in which something can happen.

@@ -169,6 +169,8 @@ fn wrong_flags_say_what_is_expected() {
         ("--penalty", "2s", "--rate-limit"),
         ("--retry-after", "date", "--rate-limit"),
         ("--batch-size", "all", "accepted"),
+        ("--listen", "8080", "such as 127.0.0.1:8080"),
+        ("--listen", "localhost:8080", "such as 127.0.0.1:8080"),
     ] {
         batchcast("sandbox")
             .arg(flag)

@@ -88,6 +88,7 @@ fn what_is_no_flag_and_no_number_is_told_so() {
     assert!(!ran.stderr.contains("-- --dry-run"), "{}", ran.stderr);
     let ran = batchcast("plan list --no-such").run().code(2);
     assert!(!ran.stderr.contains("-- --no-such"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("\n\n\n"), "{}", ran.stderr);
     let ran = batchcast("plan list --formt csv").run().code(2);
     ran.err("--format");
     for flag in ["--limit", "--max-messages", "--canary"] {
