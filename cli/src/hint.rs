@@ -215,7 +215,7 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
              the certificate authorities to trust"
         }
         FailureKind::Spool(_) => {
-            "--spool DIR keeps batches on another disk; --spool none does without, and then stops at every failure"
+            "--spool DIR, or TMPDIR, keeps batches on another disk; --spool none does without, and then stops at every failure"
         }
         // The list said nothing at all.
         FailureKind::Unclear { why, .. } if is_unanswered(why.kind()) => {

@@ -1,5 +1,6 @@
 //! Who is passed over: from the flags, or from the journal of the run that is gone on with.
 
+use std::env;
 use std::fs::File;
 use std::io::Seek as _;
 use std::path::{Path, PathBuf};
@@ -348,7 +349,13 @@ fn changed(before: u64, now: u64) -> anyhow::Error {
 
 /// The API's opt-outs as CSV, to be read from the beginning, and how many rows there are.
 async fn download(client: &Client, from: PhoneNumber, pauses: &Pauses) -> Result<(File, u64)> {
-    let mut file = tempfile::tempfile().context("--suppress api: no room for the opt-outs")?;
+    let mut file = tempfile::tempfile().with_context(|| {
+        let directory = env::temp_dir();
+        format!(
+            "--suppress api: no room for the opt-outs in {} (TMPDIR)",
+            directory.display()
+        )
+    })?;
     let download = Download {
         client,
         from,

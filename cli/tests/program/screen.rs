@@ -337,6 +337,14 @@ fn the_servers_opt_outs_are_passed_over() {
     ran.out("nobody got a message");
     assert_eq!(api.stats().creates, creates);
 
+    // Nor where there is no place to keep them, which is named.
+    let nowhere = "/dev/null/nowhere";
+    let run = api.send("--suppress api --no-journal").stdin(&list);
+    let ran = run.env("TMPDIR", nowhere).run().code(1);
+    ran.err(&format!("{nowhere} (TMPDIR)"));
+    let run = api.send("--no-journal").stdin(&list);
+    run.env("TMPDIR", nowhere).run().code(1).err("or TMPDIR,");
+
     // What is no list does not say that nobody has opted out.
     let reply = Reply::status(200).body(ReplyBody::Bytes(r#"{"message":"OK"}"#.into()));
     let always = When::Between(1, 1_000);
