@@ -40,6 +40,8 @@ pub(crate) struct Names {
     lines: usize,
     /// The beginning of a line.
     begun: Vec<u8>,
+    /// Whether all of the list was looked at, and not only as much as was wanted of it.
+    is_over: bool,
 }
 
 struct Missing {
@@ -85,6 +87,7 @@ impl Names {
             begins_otherwise: list.format.is_none().then_some(false),
             lines: 0,
             begun: Vec::new(),
+            is_over: false,
         }
     }
 
@@ -104,7 +107,8 @@ impl Names {
                 Some(alike) => format!(" (there is {alike}: upper and lower case count)"),
                 None => String::new(),
             };
-            format!("no record has the field {name} of the text{help}")
+            let read = if self.is_over { "" } else { " that was read" };
+            format!("no record{read} has the field {name} of the text{help}")
         });
         let texts = (self.has_texts == Some(true)).then(|| {
             format!(
@@ -147,6 +151,7 @@ impl Names {
         if bytes.is_empty() {
             let last = std::mem::take(&mut self.begun);
             self.line(&last);
+            self.is_over = true;
         }
         while let (false, Some(len)) = (self.is_done(), memchr(b'\n', bytes)) {
             let (line, rest) = bytes.split_at(len);
@@ -308,12 +313,12 @@ impl Found {
 mod tests {
     use super::*;
 
-    fn seen(format: Format, fields: &[&str], list: &str, piece: usize) -> Vec<String> {
+    fn looked_for(format: Format, fields: &[&str]) -> Names {
         let missing = fields.iter().map(|&name| Missing {
             name: name.to_owned(),
             alike: None,
         });
-        let mut names = Names {
+        Names {
             format,
             missing: missing.collect(),
             recipient: Vec::new(),
@@ -324,7 +329,12 @@ mod tests {
             begins_otherwise: None,
             lines: 0,
             begun: Vec::new(),
-        };
+            is_over: false,
+        }
+    }
+
+    fn seen(format: Format, fields: &[&str], list: &str, piece: usize) -> Vec<String> {
+        let mut names = looked_for(format, fields);
         let mut pieces = list.as_bytes().chunks(piece).chain([&b""[..]]);
         pieces.by_ref().for_each(|bytes| {
             if !names.is_done() {
@@ -367,6 +377,17 @@ mod tests {
             "{field}"
         );
         assert!(texts.contains("instead of --text"), "{texts}");
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_spoken_of() {
+        let mut names = looked_for(Format::Ndjson, &["a"]);
+        names.see(b"{\"b\":1}\n{\"b\":");
+        let told = "no record that was read has the field a of the text";
+        assert_eq!(names.warnings(), [told]);
+        names.see(b"2}");
+        names.see(b"");
+        assert_eq!(names.warnings(), ["no record has the field a of the text"]);
     }
 
     #[test]
