@@ -103,10 +103,7 @@ fn report(
         mut judge,
         help,
     } = Sent::resolve(args, &seen.state, recipe)?;
-    let stop = {
-        let _in_runtime = runtime.enter();
-        Stop::listen(|| {}).context("cannot listen for signals")?
-    };
+    let stop = Stop::listen(|| {}).context("cannot listen for signals")?;
     let server = runtime.block_on(Server::connect(server))?;
     let readback = server.readback(|line| terminal::note(&format!("batchcast: {line}")));
     let mut rejects = RejectsOf::new(&args.journal)?;

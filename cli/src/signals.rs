@@ -20,16 +20,14 @@ impl Stop {
     /// If the operating system does not let it listen.
     pub(crate) fn listen(last: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (asked, stop) = watch::channel(false);
-        let mut signals = Signals::listen()?;
-        tokio::spawn(async move {
+        on_thread(|mut signals| async move {
             signals.next().await;
             terminal::note("batchcast: stopping; once more quits at once");
             let _ = asked.send(true);
             signals.next().await;
             terminal::error("batchcast: interrupted");
             last();
-            process::exit(Exit::Interrupted as i32);
-        });
+        })?;
         Ok(Self(stop))
     }
 
@@ -47,22 +45,40 @@ impl Stop {
     }
 }
 
-/// Calls `last` at the first signal, and ends the process. For what needs no runtime of its own.
+/// Calls `last` at the first signal, and ends the process. For what has nothing to wait for.
 ///
 /// # Errors
 /// If the operating system does not let it listen.
 pub(crate) fn quit_after(last: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    on_thread(|mut signals| async move {
+        signals.next().await;
+        last();
+        terminal::error("batchcast: interrupted");
+    })
+}
+
+/// Ends the process behind this, which waits for signals. On a thread of its own, because all others may be writing to
+/// somebody who does not read.
+fn on_thread<F: Future<Output = ()>>(
+    until: impl FnOnce(Signals) -> F + Send + 'static,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut signals = {
+    let listening = {
         let _in_runtime = runtime.enter();
-        Signals::listen()?
+        Signals::listen()
+    };
+    let signals = match listening {
+        Ok(signals) => signals,
+        Err(error) => {
+            // Where it is called from, another one may be at work, and must not wait for this.
+            runtime.shutdown_background();
+            return Err(error);
+        }
     };
     std::thread::spawn(move || {
-        runtime.block_on(signals.next());
-        last();
-        terminal::error("batchcast: interrupted");
+        runtime.block_on(until(signals));
         process::exit(Exit::Interrupted as i32);
     });
     Ok(())

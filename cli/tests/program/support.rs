@@ -176,11 +176,16 @@ impl Run {
     }
 
     /// Begins it, with its stdin held open.
-    pub(crate) fn start(mut self) -> Running {
+    pub(crate) fn start(self) -> Running {
+        self.start_to(Stdio::piped())
+    }
+
+    /// The same with this for its stdout.
+    pub(crate) fn start_to(mut self, stdout: impl Into<Stdio>) -> Running {
         let mut child = self
             .command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -203,8 +208,12 @@ struct Stream {
 }
 
 impl Stream {
+    /// One that goes elsewhere is empty.
     fn of(stream: Option<impl Read + Send + 'static>) -> Self {
-        let mut stream = stream.unwrap();
+        let mut stream = stream.map_or_else(
+            || Box::new(std::io::empty()) as Box<dyn Read + Send>,
+            |stream| Box::new(stream),
+        );
         let text = Arc::new(Mutex::new(Vec::new()));
         let all = Arc::clone(&text);
         let thread = std::thread::spawn(move || {
