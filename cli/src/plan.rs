@@ -101,7 +101,7 @@ pub(crate) fn run(args: PlanArgs) -> Result<Exit> {
         let lines = human::lines(&survey, &list, price, rate, invalid);
         lines.iter().try_for_each(|line| terminal::result(line))
     };
-    written.context("cannot write the plan to standard output")?;
+    written?;
     // Only now: what is wrong with the list is in the plan.
     check_invalid(&survey, list.screen.max_invalid)?;
     Ok(if survey.invalid.count() == 0 {

@@ -579,12 +579,11 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
         // Somebody has to see it.
         lines.iter().for_each(|line| terminal::error(line));
     }
-    let written = written.context("cannot write the summary to standard output");
     // Only now: what is in the summary was done, whatever cannot be written.
-    let Err(error) = flushed.map_err(Into::into).and(written) else {
+    let Err(error) = flushed.and(written) else {
         return Ok(exit);
     };
-    let failed = fail::show(&error);
+    let failed = fail::show(&error.into());
     // That a batch is in doubt, or that the run can be gone on with, is not to be overlooked.
     Ok(match exit {
         Exit::Accepted | Exit::Partial => failed,

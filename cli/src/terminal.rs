@@ -11,6 +11,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 
 use crate::clean;
+use crate::records::unwritable;
 
 /// Set by the first flags that are read; before, everything is shown.
 static QUIET: OnceLock<bool> = OnceLock::new();
@@ -79,7 +80,7 @@ fn put(line: &str) -> io::Result<()> {
         // Takes the colours out, where there are to be none.
         let mut stdout = anstream::stdout().lock();
         let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-        unless_broken(written)
+        unless_broken(written).map_err(|error| unwritable("standard output".as_ref(), &error))
     })
 }
 

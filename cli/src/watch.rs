@@ -13,7 +13,7 @@ use crate::hooks::KillAt;
 use crate::kept::Kept;
 use crate::progress::Progress;
 use crate::readable::{bytes, count};
-use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine, unwritable};
+use crate::records::{InvalidLine, PassedOverLine, RecordsFile, RejectedLine};
 use crate::report::{self, BatchLine, Samples};
 use crate::waits::Waits;
 use crate::{clean, terminal};
@@ -260,8 +260,7 @@ impl Watch {
             receipt.id,
         ));
         if self.json {
-            terminal::json(&BatchLine::of(receipt))
-                .map_err(|error| unwritable("standard output".as_ref(), &error))?;
+            terminal::json(&BatchLine::of(receipt))?;
         }
         Ok(())
     }

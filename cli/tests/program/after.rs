@@ -195,3 +195,18 @@ fn what_is_no_journal_is_a_wrong_usage() {
         batchcast(command).arg(files.path("none")).run().code(2);
     }
 }
+
+#[test]
+fn what_cannot_be_written_is_named() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &numbers(3), "", 0);
+    for flags in ["status", "status --json"] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let ran = ask(&api, flags).arg(&journal).start_to(full).wait();
+        ran.code(1).err("cannot write standard output: ");
+    }
+}
