@@ -20,7 +20,8 @@ use super::phone_number::{PhoneNumber, PhoneNumberError};
 ///
 /// for written in [
 ///     "(650) 555-0100", "650.555.0100", "1-650-555-0100", "6505550100", "+1 650 555 0100",
-///     "tel:+1-650-555-0100", "650\u{a0}555\u{a0}0100", "'16505550100", "16505550100.0", "1.6505550100E10",
+///     "tel:+1-650-555-0100", "650\u{a0}555\u{a0}0100", "'16505550100", "=\"16505550100\"", "16505550100.0",
+///     "1.6505550100E10",
 /// ] {
 ///     assert_eq!(Region::Us.parse(written)?.as_str(), "+16505550100");
 /// }
@@ -65,6 +66,7 @@ impl Region {
             Ok(number) => return Ok(number),
             Err(_) => {}
         }
+        let number = unquote(number).map_or(number, trim);
         let number = number.strip_prefix('\'').map_or(number, trim);
         let number = strip_scheme(number).map_or(number, trim);
         let (number, is_international) = match number.strip_prefix('+') {
@@ -320,6 +322,11 @@ enum Bracket {
     Opened,
     Inside,
     Closed,
+}
+
+/// What is in a formula that makes a number a text, as exporters write it for spreadsheets.
+fn unquote(number: &str) -> Option<&str> {
+    number.strip_prefix("=\"")?.strip_suffix('"')
 }
 
 /// What people, and word processors, put between groups of digits.
