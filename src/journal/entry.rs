@@ -114,6 +114,9 @@ pub enum Entry {
         /// What is sent. Its number is a label that no other batch of the run has.
         #[serde(flatten, with = "BatchDef")]
         batch: Batch,
+        /// When that is by the server's clock, at the earliest, if an answer has shown it.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "time")]
+        server_time: Option<SystemTime>,
     },
     /// Some of the messages that the API did not take, in the order of its answer. They are written
     /// before the batch is called accepted, in as many lines as it takes, each up to

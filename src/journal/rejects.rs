@@ -80,7 +80,7 @@ impl Iterator for Rejects {
 impl Rejects {
     fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Commit { batch } if self.accepted.contains_key(&batch.number) => {
+            Entry::Commit { batch, .. } if self.accepted.contains_key(&batch.number) => {
                 *self.commits.entry(batch.number).or_default() += 1;
             }
             Entry::Rejected { batch, rejects }

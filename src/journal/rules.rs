@@ -125,7 +125,7 @@ impl Rules {
             return Err(Breach::AfterFinished);
         }
         match entry {
-            Entry::Commit { batch } => self.commit(batch)?,
+            Entry::Commit { batch, .. } => self.commit(batch)?,
             Entry::Rejected { batch, .. } => {
                 let from = |phase| matches!(phase, Phase::Committed | Phase::InDoubt);
                 self.known(*batch, "rejected in part", from)?;

@@ -48,12 +48,12 @@ pub struct BatchState {
     pub status: Status,
     /// How often it was committed.
     pub commits: u32,
-    /// When it was last committed, by the clock of the machine that did it.
-    pub committed_at: SystemTime,
-    /// When the first attempt was committed that may have been accepted though the batch was to be sent again, by the
-    /// same clock; `None` if it was not to be sent again.
-    pub resent_since: Option<SystemTime>,
-    /// When it was found out what became of it, by the same clock; `None` while nobody knows.
+    /// When it was last committed.
+    pub committed_at: Moment,
+    /// When the first attempt was committed that may have been accepted though the batch was to be sent again; `None` if it
+    /// was not to be sent again.
+    pub resent_since: Option<Moment>,
+    /// When it was found out what became of it, by the clock of the machine that did; `None` while nobody knows.
     pub settled_at: Option<SystemTime>,
     /// How many rejected messages of it are in the journal. Of a batch that was sent again they are those of the last attempt
     /// that named any: the API names them only once, and it may be that one which is found.
@@ -62,6 +62,15 @@ pub struct BatchState {
     pub unplaced: u64,
     /// Which of its commits named them.
     pub(crate) named_by: u32,
+}
+
+/// When something was, by two clocks that need not agree, and of which one may have been wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// By the clock of the machine that wrote it down.
+    pub at: SystemTime,
+    /// By the server's, at the earliest; `None` if no answer had shown it by then.
+    pub server_time: Option<SystemTime>,
 }
 
 /// What became of a batch.
@@ -238,7 +247,9 @@ impl Sum {
             self.batch(number).settled_at = Some(at);
         }
         match entry {
-            Entry::Commit { batch } => self.commit(at, batch),
+            Entry::Commit { batch, server_time } => {
+                self.commit(Moment { at, server_time }, batch);
+            }
             Entry::Rejected { batch, rejects } => {
                 let unplaced = rejects.iter().filter(|reject| reject.record.is_none());
                 let known = self.batch(batch);
@@ -317,7 +328,7 @@ impl Sum {
         }
     }
 
-    fn commit(&mut self, at: SystemTime, batch: Batch) {
+    fn commit(&mut self, at: Moment, batch: Batch) {
         let process = self.state.resumed;
         let place = *self.places.entry(batch.number).or_insert_with(|| {
             self.state.batches.push(BatchState {

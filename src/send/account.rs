@@ -155,6 +155,7 @@ mod tests {
     use std::ops::RangeInclusive;
 
     use super::*;
+    use crate::journal::Moment;
     use crate::position::Position;
 
     fn batch(number: u64, records: RangeInclusive<u64>) -> Batch {
@@ -174,7 +175,10 @@ mod tests {
             process: 0,
             status: Status::Committed,
             commits: 1,
-            committed_at: std::time::SystemTime::UNIX_EPOCH,
+            committed_at: Moment {
+                at: std::time::SystemTime::UNIX_EPOCH,
+                server_time: None,
+            },
             resent_since: None,
             settled_at: None,
             rejects: 0,

@@ -216,6 +216,7 @@ async fn grant(
         return Err(FailureKind::Timeout { step, limit }.into());
     };
     let response = answered.map_err(|error| transport_failure(step, error))?;
+    http.clock().learn(response.headers());
     if !response.status().is_success() {
         return Err(FailureKind::Answer(response::read_error(response).await).into());
     }

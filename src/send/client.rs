@@ -148,7 +148,7 @@ impl Client {
 
     /// The server's clock, as far as its answers have shown it.
     pub(super) fn clock(&self) -> &Clock {
-        &self.http.clock
+        self.http.clock()
     }
 
     /// Makes sure of a token, waits until a request may leave, opens one for a batch, and gives its body to
@@ -442,6 +442,10 @@ impl Http {
 
     pub(super) const fn timeouts(&self) -> Timeouts {
         self.timeouts
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 }
 

@@ -1,16 +1,39 @@
-//! The server's clock: how far it is from this machine's, by the `Date` of its answers.
+//! The server's clock: how far it is from this machine's, by the `Date` of its answers; and moments, by both.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{DATE, HeaderMap};
 
+use crate::journal;
+
 /// What is known of the server's clock.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
-    /// How much the server's clock is ahead, by the last answer.
-    ahead: Mutex<Option<SignedDuration>>,
+    shown: Mutex<Option<Shown>>,
+}
+
+/// What the last answer has shown.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    /// How much the server's clock is ahead.
+    ahead: SignedDuration,
+    server: Timestamp,
+    here: Instant,
+}
+
+/// When something was. This machine's clock may be put right before that is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Moment {
+    /// In this process, by two clocks: the one may be put right in the meantime, the other stands still while the machine
+    /// sleeps.
+    Here(SystemTime, Instant),
+    /// In an earlier process, by the server's clock.
+    There(SystemTime),
+    /// In an earlier process, by this machine's clock as it was then.
+    Then(SystemTime),
 }
 
 impl Clock {
@@ -18,23 +41,92 @@ impl Clock {
     pub(super) fn learn(&self, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         if let Some(server) = date.and_then(parse_http_date) {
-            *self.lock() = Some(server.duration_since(Timestamp::now()));
+            let shown = Shown {
+                ahead: server.duration_since(Timestamp::now()),
+                server,
+                here: Instant::now(),
+            };
+            *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
         }
     }
 
     /// Whether an answer has shown it.
     pub(super) fn is_known(&self) -> bool {
-        self.lock().is_some()
+        self.shown().is_some()
     }
 
-    /// The server's time at a moment of this machine's. The same if no answer has come yet.
-    pub(super) fn server_time(&self, here: Timestamp) -> Timestamp {
-        let ahead = self.lock().unwrap_or_default();
-        here.saturating_add(ahead).unwrap_or(here)
+    /// The server's time now, at the earliest, if an answer has shown it.
+    pub(super) fn earliest(&self) -> Option<SystemTime> {
+        let (earliest, _) = self.is_known().then(|| self.now())?;
+        earliest.try_into().ok()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<SignedDuration>> {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The server's time now, at the earliest and at the latest. That of this machine if no answer has come yet.
+    pub(super) fn now(&self) -> (Timestamp, Timestamp) {
+        self.server_time(SystemTime::now(), Some(Instant::now()))
+    }
+
+    /// The server's time at a moment of this machine's clocks, at the earliest and at the latest.
+    fn server_time(&self, time: SystemTime, instant: Option<Instant>) -> (Timestamp, Timestamp) {
+        let here = Timestamp::try_from(time).unwrap_or_else(|_| Timestamp::now());
+        let Some(shown) = self.shown() else {
+            return (here, here);
+        };
+        let by_offset = here.saturating_add(shown.ahead).unwrap_or(here);
+        let by_steps = instant.map_or(by_offset, |instant| shown.server_time(instant));
+        (by_offset.min(by_steps), by_offset.max(by_steps))
+    }
+
+    fn shown(&self) -> Option<Shown> {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shown {
+    /// The server's time then, by a clock that nobody puts right.
+    fn server_time(&self, then: Instant) -> Timestamp {
+        let since = then.saturating_duration_since(self.here);
+        let before = self.here.saturating_duration_since(then);
+        let since = SignedDuration::try_from(since).unwrap_or(SignedDuration::MAX);
+        let before = SignedDuration::try_from(before).unwrap_or(SignedDuration::MAX);
+        let then = self.server.saturating_add(since.saturating_sub(before));
+        then.unwrap_or(self.server)
+    }
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self::Here(SystemTime::now(), Instant::now())
+    }
+
+    /// One of the journal's.
+    pub(super) fn of(moment: journal::Moment) -> Self {
+        match moment.server_time {
+            Some(time) => Self::There(time),
+            // By a clock that has been put back since, it is later than now: then, at the latest, it was.
+            None => Self::Then(moment.at.min(SystemTime::now())),
+        }
+    }
+
+    /// So long before.
+    pub(super) fn before(self, by: Duration) -> Self {
+        let earlier = |time: SystemTime| time.checked_sub(by).unwrap_or(time);
+        match self {
+            Self::Here(time, instant) => {
+                Self::Here(earlier(time), instant.checked_sub(by).unwrap_or(instant))
+            }
+            Self::There(time) => Self::There(earlier(time)),
+            Self::Then(time) => Self::Then(earlier(time)),
+        }
+    }
+
+    /// When that was by the server's clock, at the earliest.
+    pub(super) fn server_time(self, clock: &Clock) -> Timestamp {
+        match self {
+            Self::Here(time, instant) => clock.server_time(time, Some(instant)).0,
+            Self::There(time) => Timestamp::try_from(time).unwrap_or(Timestamp::MIN),
+            Self::Then(time) => clock.server_time(time, None).0,
+        }
     }
 }
 
@@ -53,7 +145,9 @@ mod tests {
     fn a_server_an_hour_ahead_is_believed() {
         let clock = Clock::default();
         let now = Timestamp::now();
-        assert_eq!(clock.server_time(now), now);
+        let moment = Moment::Then(now.try_into().unwrap());
+        assert_eq!(moment.server_time(&clock), now);
+        assert_eq!(clock.earliest(), None);
         let hour = SignedDuration::from_hours(1);
         let date = rfc2822::DateTimePrinter::new()
             .timestamp_to_rfc9110_string(&(now + hour))
@@ -61,12 +155,33 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(DATE, HeaderValue::try_from(date).unwrap());
         clock.learn(&headers);
-        let ahead = clock.server_time(now).duration_since(now);
         // The header has whole seconds.
-        assert!(
-            (ahead - hour).abs() < SignedDuration::from_secs(5),
-            "{ahead}"
-        );
+        let is_now = |time: Timestamp| {
+            let ahead = time.duration_since(now);
+            (ahead - hour).abs() < SignedDuration::from_secs(5)
+        };
+        assert!(is_now(moment.server_time(&clock)));
+        assert!(is_now(Moment::now().server_time(&clock)));
+        assert!(is_now(clock.now().0) && is_now(clock.now().1));
+    }
+
+    #[test]
+    fn a_clock_that_was_put_right_in_the_meantime_is_not_believed() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        let (time, instant) = (SystemTime::now(), Instant::now());
+        let server = Timestamp::try_from(time).unwrap();
+        let clock = Clock::default();
+        // This machine's clock was an hour behind, or ahead, when an answer came.
+        for (ahead, since) in [(1, time), (-1, time - HOUR)] {
+            *clock.shown.lock().unwrap() = Some(Shown {
+                ahead: SignedDuration::from_hours(ahead),
+                server,
+                here: instant,
+            });
+            let (earliest, latest) = clock.server_time(time, Some(instant));
+            assert_eq!(SystemTime::try_from(earliest).unwrap(), since);
+            assert!(earliest <= server && server <= latest);
+        }
     }
 
     #[test]

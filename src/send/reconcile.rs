@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{self, BufReader, Read};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use crate::encode::Batch;
 use crate::send::ask::{MAX_PAGE, Page, Question, ask_page, page_size};
 use crate::send::blocking::blocking;
 use crate::send::client::WaitingFor;
+use crate::send::clock::Moment;
 use crate::send::delivery::Shared;
 use crate::send::outcome::{Failure, FailureKind, Receipt};
 use crate::send::policy::DoubtPolicy;
@@ -30,6 +31,10 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// How much older than its upload what looks like the batch may be, so that it is not just taken for another one: servers have
 /// more clocks than the one that their answers show.
 const DISAGREEMENT: SignedDuration = SignedDuration::from_mins(5);
+
+/// The same for one of which an earlier process knew only by this machine's clock when it was sent: that may have been in
+/// another zone.
+const ANY_ZONE: SignedDuration = SignedDuration::from_hours(26);
 
 /// How much earlier than its batch a message may have been created in the server's eyes.
 const MESSAGE_MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -115,12 +120,12 @@ pub(super) enum Finding {
 /// What is looked for.
 pub(super) struct Sought<'a> {
     pub(super) batch: Batch,
-    /// By this machine's clock: what was created before is another batch, unless clocks disagree.
-    pub(super) since: SystemTime,
+    /// What was created before is another batch, unless clocks disagree.
+    pub(super) since: Moment,
     /// What was created from then on may be the batch; before, it is too early to be sure.
-    pub(super) sure_since: SystemTime,
+    pub(super) sure_since: Moment,
     /// When its last bytes left, at the earliest.
-    pub(super) committed: SystemTime,
+    pub(super) committed: Moment,
     /// Its body without and with nothing but its tail.
     pub(super) body: &'a (dyn Fn() -> Option<SourceReader> + Send + Sync),
     /// Why there is no body, if there was to be one.
@@ -159,7 +164,15 @@ enum Match {
 /// Looks for a batch until it is found, or the grace period is over.
 pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
     let options = shared.reconciliation;
-    let since_commit = sought.committed.elapsed().unwrap_or_default();
+    if let Err(failure) = learn_clock(shared, sought).await {
+        return Finding::Unclear(failure);
+    }
+    let clock = shared.client.clock();
+    let since_commit = clock
+        .now()
+        .0
+        .duration_since(sought.committed.server_time(clock));
+    let since_commit = Duration::try_from(since_commit).unwrap_or_default();
     // `None` is later than any clock can say.
     let deadline = Instant::now().checked_add(options.grace.saturating_sub(since_commit));
     loop {
@@ -284,24 +297,31 @@ enum Age {
     TooOld,
 }
 
+/// Sees that the server's time is known, if the server tells it: any answer shows it.
+async fn learn_clock(shared: &Shared, sought: &Sought<'_>) -> Result<(), Failure> {
+    if !shared.client.clock().is_known() {
+        let path = shared.dialect.batches_path();
+        let _: Page<IgnoredAny> = ask(shared, sought, path, &[], None).await?;
+    }
+    Ok(())
+}
+
 /// The batches of the list that may be it, by what the list says of them.
 async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidate>, Failure> {
     let path = shared.dialect.batches_path();
     let clock = shared.client.clock();
-    if !clock.is_known() {
-        // Any answer shows the server's time.
-        let _: Page<IgnoredAny> = ask(shared, sought, path, &[], None).await?;
-    }
-    let server_time = |here: SystemTime| {
-        let here = Timestamp::try_from(here).unwrap_or_else(|_| Timestamp::now());
-        clock.server_time(here)
+    let earliest = |moment: Moment| {
+        let time = moment.server_time(clock);
+        time.checked_sub(MARGIN).unwrap_or(Timestamp::MIN)
     };
-    let earlier = |time: Timestamp| time.checked_sub(MARGIN).unwrap_or(Timestamp::MIN);
-    let since = earlier(server_time(sought.since));
-    let sure_since = earlier(server_time(sought.sure_since));
-    let until = server_time(SystemTime::now());
+    let (since, sure_since) = (earliest(sought.since), earliest(sought.sure_since));
+    let (_, until) = clock.now();
     let until = until.checked_add(MARGIN).unwrap_or(Timestamp::MAX);
-    let oldest = since.checked_sub(DISAGREEMENT).unwrap_or(Timestamp::MIN);
+    let wrong_by = match sought.since {
+        Moment::Then(_) => ANY_ZONE,
+        Moment::Here(..) | Moment::There(_) => DISAGREEMENT,
+    };
+    let oldest = since.checked_sub(wrong_by).unwrap_or(Timestamp::MIN);
     let (from, to) = (oldest.to_string(), until.to_string());
     let query = [
         ("from", shared.from.as_str()),

@@ -5,10 +5,9 @@
 //! and ends is by its records; its digest says whether they are what was sent.
 
 use std::collections::VecDeque;
-use std::time::SystemTime;
 
 use crate::encode::Batch;
-use crate::journal::{BatchState, State, Status};
+use crate::journal::{BatchState, Moment, State, Status};
 use crate::send::outcome::{Failure, FailureKind, RejectCount};
 
 /// The batches of a journal whose records must not just be sent again, in the input's order.
@@ -29,9 +28,9 @@ pub(super) struct Planned {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Doubt {
     /// When the first of its attempts was committed that may have been accepted.
-    pub(super) since: SystemTime,
+    pub(super) since: Moment,
     /// When it was last committed.
-    pub(super) committed: SystemTime,
+    pub(super) committed: Moment,
     /// It is to be sent again if it is not found.
     pub(super) is_decided: bool,
 }

@@ -24,9 +24,12 @@ fn resend() -> Options {
 
 /// A run that stops with its first batch in doubt, because the list is not to be had.
 async fn in_doubt(house: &House, fault: &str) {
-    let faults: FaultPlan = format!("batch 1: {fault}; list: answer 403")
-        .parse()
-        .unwrap();
+    in_doubt_at(house, &format!("batch 1: {fault}")).await;
+}
+
+/// The same with the batch of the fault.
+async fn in_doubt_at(house: &House, fault: &str) {
+    let faults: FaultPlan = format!("{fault}; list: answer 403").parse().unwrap();
     house.sandbox.set_faults(faults);
     let stopped = house.run(Options::default()).await.unwrap_err();
     let is_unclear = matches!(stopped.failure.kind(), FailureKind::Unclear { .. });
@@ -91,16 +94,37 @@ async fn what_was_sent_again_is_not_sent_once_more_because_a_person_looked_befor
     house.assert_exactly_once();
 }
 
-/// Makes the journal say that all of it happened so much later.
+/// Makes the journal say that all of it happened so much later, by this machine's clock.
 fn put_clock(house: &House, by: SignedDuration) {
+    move_times(house, by, SignedDuration::ZERO);
+}
+
+/// Lets so much time pass, for the server and for what the journal says.
+fn pass(house: &House, time: Duration) {
+    let back = -SignedDuration::try_from(time).unwrap();
+    move_times(house, back, back);
+    house.sandbox.age(time);
+}
+
+/// Moves all times of the journal: this machine's, and the server's.
+fn move_times(house: &House, by: SignedDuration, server_by: SignedDuration) {
+    const SERVER_TIME: &str = r#","server_time":""#;
     let text = std::fs::read_to_string(house.journal()).unwrap();
     let mut chain = 0;
     let mut moved = String::new();
     for line in text.lines() {
         let (body, _) = line.rsplit_once(r#"","crc":""#).unwrap();
         let (entry, at) = body.rsplit_once(r#","at":""#).unwrap();
-        let at: Timestamp = at.parse().unwrap();
-        let body = format!(r#"{entry},"at":"{:.3}""#, at + by);
+        let moved_time = |time: &str, by| format!("{:.3}", time.parse::<Timestamp>().unwrap() + by);
+        let entry = match entry.split_once(SERVER_TIME) {
+            Some((before, rest)) => {
+                let (time, behind) = rest.split_once('"').unwrap();
+                let time = moved_time(time, server_by);
+                format!("{before}{SERVER_TIME}{time}\"{behind}")
+            }
+            None => entry.to_owned(),
+        };
+        let body = format!(r#"{entry},"at":"{}""#, moved_time(at, by));
         let mut hasher = crc32fast::Hasher::new_with_initial(chain);
         hasher.update(body.as_bytes());
         chain = hasher.finalize();
@@ -119,6 +143,54 @@ async fn a_clock_that_was_wrong_then_does_not_hide_it() {
         assert_eq!(report.found, 1, "{hours} h");
         house.assert_exactly_once();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_ahead_and_has_been_put_right_does_not_hide_it() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    // By so many hours, and 35 pass before the run is gone on with: it is not seen that the clock was ahead.
+    for hours in [3, 4, 30, -30] {
+        let house = House::new(4, 2).await;
+        in_doubt_at(&house, "batch 2: reset answer").await;
+        put_clock(&house, SignedDuration::from_hours(hours));
+        pass(&house, HOUR * 35);
+        let report = house.run(resend()).await.unwrap();
+        assert_eq!(report.found, 1, "{hours} h");
+        house.assert_exactly_once();
+    }
+
+    // Before the first answer nobody knows what time it is for the server. What is there may be it, or older.
+    for (fault, is_there) in [("reset answer", true), ("answer 503", false)] {
+        let house = House::new(4, 4).await;
+        in_doubt(&house, fault).await;
+        put_clock(&house, SignedDuration::from_hours(24));
+        pass(&house, HOUR * 35);
+        let ended = house.run(resend()).await;
+        if is_there {
+            let stopped = ended.unwrap_err();
+            let why = stopped.to_string();
+            assert!(why.contains("was created before"), "{why}");
+            assert_eq!(stopped.report.in_doubt, [1..=4]);
+        } else {
+            assert_eq!(ended.unwrap().found, 0);
+        }
+        house.assert_exactly_once();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_grace_period_is_waited_for_by_the_server_s_clock() {
+    let house = House::new(4, 2).await;
+    in_doubt_at(&house, "batch 2: reset answer, hide 3 lists").await;
+    // By a clock that was behind it is over long since.
+    put_clock(&house, SignedDuration::from_hours(-2));
+    let options = Options {
+        grace: Duration::from_secs(30),
+        ..resend()
+    };
+    let report = house.run(options).await.unwrap();
+    assert_eq!(report.found, 1);
+    house.assert_exactly_once();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

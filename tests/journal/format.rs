@@ -57,6 +57,7 @@ fn a_journal_made_by_hand_is_read() {
     assert!(matches!(&batch.status, Status::Accepted { id, .. } if id == "b-1"));
     let since_epoch = batch
         .committed_at
+        .at
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
     assert_eq!(since_epoch.as_millis(), 1_767_323_045_678);

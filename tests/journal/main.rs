@@ -69,7 +69,15 @@ fn batch(number: u64, first: u64, last: u64) -> Batch {
 
 fn commit(number: u64, first: u64, last: u64) -> Entry {
     let batch = batch(number, first, last);
-    Entry::Commit { batch }
+    Entry::Commit {
+        batch,
+        // As a process has it that has had an answer.
+        server_time: (number > 1).then(some_time),
+    }
+}
+
+fn some_time() -> std::time::SystemTime {
+    std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_767_323_045_678)
 }
 
 fn rejected(batch: u64, indexes: impl IntoIterator<Item = u64>) -> Entry {
@@ -130,8 +138,7 @@ fn resumed() -> Entry {
 
 fn stopped() -> Entry {
     let reason = "interrupted".to_owned();
-    let not_before =
-        Some(std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_767_323_045_678));
+    let not_before = Some(some_time());
     Entry::Stopped { reason, not_before }
 }
 

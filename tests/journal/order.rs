@@ -243,7 +243,10 @@ fn a_batch_that_is_sent_again_is_in_doubt_since_its_first_attempt() {
         commit(1, 10, 20),
         rejected(1, [1, 2]),
         resend(),
-        Entry::Commit { batch: again },
+        Entry::Commit {
+            batch: again,
+            server_time: Some(crate::some_time()),
+        },
         refused(1),
     ];
     let mut journal = Journal::create(&place.path, &header()).unwrap();
@@ -269,7 +272,10 @@ fn a_batch_that_is_sent_again_is_in_doubt_since_its_first_attempt() {
     assert_eq!((batch.batch, batch.commits, batch.rejects), (again, 2, 2));
     assert_eq!(batch.status, Status::Resend);
     assert_eq!(batch.resent_since, first_commit);
-    assert!(first_commit < Some(batch.committed_at));
+    let first = first_commit.unwrap();
+    assert!(first.at < batch.committed_at.at);
+    assert_eq!(first.server_time, None);
+    assert_eq!(batch.committed_at.server_time, Some(crate::some_time()));
 
     journal.append(&accepted(1, 2, true)).unwrap();
     let state = Journal::read(&place.path).unwrap();

@@ -66,7 +66,7 @@ proptest! {
 /// The entry that last changed what this batch is.
 fn last(history: &[Entry], number: u64) -> Option<&Entry> {
     history.iter().rev().find(|entry| match entry {
-        Entry::Commit { batch } => batch.number == number,
+        Entry::Commit { batch, .. } => batch.number == number,
         Entry::Accepted { batch, .. }
         | Entry::Refused { batch, .. }
         | Entry::Withdrawn { batch, .. }
@@ -116,7 +116,7 @@ fn is_free(history: &[Entry], number: u64) -> bool {
 
 fn last_commit(history: &[Entry], number: u64) -> Option<RangeInclusive<u64>> {
     history.iter().rev().find_map(|entry| match entry {
-        Entry::Commit { batch } if batch.number == number => {
+        Entry::Commit { batch, .. } if batch.number == number => {
             Some(batch.first.record..=batch.last.record)
         }
         _ => None,
@@ -126,7 +126,7 @@ fn last_commit(history: &[Entry], number: u64) -> Option<RangeInclusive<u64>> {
 fn numbers(history: &[Entry]) -> Vec<u64> {
     let mut numbers = Vec::new();
     for entry in history {
-        if let Entry::Commit { batch } = entry
+        if let Entry::Commit { batch, .. } = entry
             && !numbers.contains(&batch.number)
         {
             numbers.push(batch.number);
@@ -148,7 +148,7 @@ fn may_follow(history: &[Entry], entry: &Entry) -> bool {
         return matches!(entry, Entry::Resumed { .. });
     }
     match entry {
-        Entry::Commit { batch } => {
+        Entry::Commit { batch, .. } => {
             let taken = |record| {
                 numbers(history).into_iter().any(|number| {
                     !is_free(history, number)
@@ -233,16 +233,18 @@ fn compare(state: &State, history: &[Entry]) {
 
 fn compare_batch(state: &BatchState, history: &[Entry]) {
     let number = state.batch.number;
-    let is_commit = |it: &&Entry| matches!(it, Entry::Commit { batch } if batch.number == number);
+    let is_commit =
+        |it: &&Entry| matches!(it, Entry::Commit { batch, .. } if batch.number == number);
     let commits = history.iter().filter(is_commit).count();
     assert_eq!(state.commits as usize, commits);
     let from = history.iter().rposition(|it| is_commit(&it)).unwrap();
-    assert_eq!(history[from], Entry::Commit { batch: state.batch });
+    let (batch, server_time) = (state.batch, state.committed_at.server_time);
+    assert_eq!(history[from], Entry::Commit { batch, server_time });
     // Those of the last attempt that has named any, unless a later one was accepted by its own answer.
     let (mut rejects, mut is_of_before) = (0, false);
     for entry in history {
         match entry {
-            Entry::Commit { batch } if batch.number == number => is_of_before = true,
+            Entry::Commit { batch, .. } if batch.number == number => is_of_before = true,
             Entry::Rejected {
                 batch,
                 rejects: named,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use std::time::{Instant, SystemTime};
 
 use super::{Delivery, Item, Shared, accepted_entry};
 use crate::journal::Entry;
 use crate::send::Event;
+use crate::send::clock::Moment;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, RejectCount};
 use crate::send::sanitize::name;
 use crate::send::source::Next;
@@ -23,27 +23,6 @@ pub(super) struct Attempted {
     pub(super) began: Moment,
     /// What kept the handler or the journal from taking what they were told about a batch that was committed.
     pub(super) untold: Result<(), Failure>,
-}
-
-/// A moment, by two clocks: the one may be put right in the meantime, the other stands still while the machine sleeps.
-#[derive(Clone, Copy)]
-pub(super) struct Moment(SystemTime, Instant);
-
-impl Moment {
-    fn now() -> Self {
-        Self::of(SystemTime::now())
-    }
-
-    /// A moment that is not later than now.
-    pub(super) fn of(time: SystemTime) -> Self {
-        Self(time, Instant::now())
-    }
-
-    /// When that was, by the clock as it is now.
-    pub(super) fn at_the_earliest(self) -> SystemTime {
-        let passed = SystemTime::now().checked_sub(self.1.elapsed());
-        passed.map_or(self.0, |passed| passed.min(self.0))
-    }
 }
 
 impl Delivery<'_> {
@@ -138,7 +117,10 @@ impl Delivery<'_> {
         // From here on nothing interrupts: the journal says that the batch was committed, so it is.
         shared
             .ledger
-            .sync(Entry::Commit { batch: end.batch })
+            .sync(Entry::Commit {
+                batch: end.batch,
+                server_time: shared.client.clock().earliest(),
+            })
             .await
             .map_err(Outcome::Incomplete)?;
         attempted.was_committed = true;

@@ -71,8 +71,8 @@ impl Delivery<'_> {
         let body = || item.source.reader(&end);
         let sought = Sought {
             batch: end.batch,
-            since: suspects.began.at_the_earliest(),
-            sure_since: suspects.sure_since.at_the_earliest(),
+            since: suspects.began,
+            sure_since: suspects.sure_since,
             committed: suspects.committed,
             body: &body,
             missing: missing.as_ref(),

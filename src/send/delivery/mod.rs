@@ -8,17 +8,18 @@ mod split;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use self::attempt::{Attempted, Moment};
+use self::attempt::Attempted;
 pub(super) use self::shared::{Ids, Shared};
 use crate::encode::Batch;
 use crate::journal::Entry;
 use crate::position::Position;
 use crate::send::Event;
 use crate::send::client::WaitingFor;
+use crate::send::clock::Moment;
 use crate::send::coverage::{Fate, Place};
 use crate::send::feed::Opened;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, RejectCount};
@@ -84,26 +85,23 @@ struct Suspects {
     /// What was created from then on may be one of them; before, it is too early to be sure.
     sure_since: Moment,
     /// When the last bytes of the last of them left, at the earliest.
-    committed: SystemTime,
+    committed: Moment,
 }
 
 impl Suspects {
     /// Those of earlier processes.
     fn of(doubt: Doubt) -> Self {
-        // By a clock that has been put back since, it is later than now: then, at the latest, it was.
-        let now = SystemTime::now();
-        let since = doubt.since.min(now);
-        let began = since.checked_sub(LONGEST_UPLOAD);
+        let since = Moment::of(doubt.since);
         Self {
-            began: Moment::of(began.unwrap_or(since)),
-            sure_since: Moment::of(since),
-            committed: doubt.committed.min(now),
+            began: since.before(LONGEST_UPLOAD),
+            sure_since: since,
+            committed: Moment::of(doubt.committed),
         }
     }
 
     /// One more.
     fn with(earlier: Option<Self>, began: Moment) -> Self {
-        let committed = SystemTime::now();
+        let committed = Moment::now();
         match earlier {
             Some(earlier) => Self {
                 committed,

@@ -154,7 +154,10 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
             bytes: 1,
             digest: digest(&envelope, numbers),
         };
-        journal.append(&Entry::Commit { batch }).unwrap();
+        let server_time = None;
+        journal
+            .append(&Entry::Commit { batch, server_time })
+            .unwrap();
         let (mut rejects, mut messages) = (Vec::new(), Vec::new());
         for (&at, index) in valid.iter().zip(1..) {
             let code = "SMS-RC-410".to_owned();
