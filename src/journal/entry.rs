@@ -177,6 +177,9 @@ pub enum Entry {
         /// Why nobody knows.
         #[serde(serialize_with = "plain::serialize")]
         reason: String,
+        /// Its answer turned out to be another batch's, and so those whom it has named as rejected are.
+        #[serde(default, skip_serializing_if = "is_false")]
+        disowned: bool,
     },
     /// What the operator wants done about a batch of which nobody knows.
     Decided {
@@ -245,6 +248,11 @@ pub enum Decision {
     Skip,
     /// Send its records again, as the same batch. Who got it gets it twice.
     Resend,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// [`Batch`] as it stands in a line.

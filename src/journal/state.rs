@@ -62,6 +62,16 @@ pub struct BatchState {
     pub unplaced: u64,
     /// Which of its commits named them.
     pub(crate) named_by: u32,
+    /// The same of those whom these have taken the place of.
+    pub(crate) before: Named,
+}
+
+/// Whom an attempt has named as rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Named {
+    by: u32,
+    rejects: u64,
+    unplaced: u64,
 }
 
 /// When something was, by two clocks that need not agree, and of which one may have been wrong.
@@ -189,9 +199,23 @@ impl BatchState {
     /// What an earlier attempt has named counts no more.
     const fn forget_rejects_of_before(&mut self) {
         if self.named_by != self.commits {
+            self.before = Named {
+                by: self.named_by,
+                rejects: self.rejects,
+                unplaced: self.unplaced,
+            };
             self.named_by = self.commits;
             self.rejects = 0;
             self.unplaced = 0;
+        }
+    }
+
+    /// What the last attempt has named is not about this batch.
+    const fn disown_rejects(&mut self) {
+        if self.named_by == self.commits {
+            self.named_by = self.before.by;
+            self.rejects = self.before.rejects;
+            self.unplaced = self.before.unplaced;
         }
     }
 }
@@ -286,8 +310,16 @@ impl Sum {
                 code,
             } => self.batch(batch).free(Status::Refused { status, code }),
             Entry::Withdrawn { batch, .. } => self.batch(batch).free(Status::Withdrawn),
-            Entry::InDoubt { batch, reason } => {
-                self.batch(batch).status = Status::InDoubt { reason };
+            Entry::InDoubt {
+                batch,
+                reason,
+                disowned,
+            } => {
+                let known = self.batch(batch);
+                if disowned {
+                    known.disown_rejects();
+                }
+                known.status = Status::InDoubt { reason };
             }
             Entry::Decided { batch, decision } => {
                 let known = self.batch(batch);
@@ -342,6 +374,7 @@ impl Sum {
                 rejects: 0,
                 unplaced: 0,
                 named_by: 0,
+                before: Named::default(),
             });
             self.state.batches.len() - 1
         });

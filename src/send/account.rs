@@ -184,6 +184,7 @@ mod tests {
             rejects: 0,
             unplaced: 0,
             named_by: 0,
+            before: Default::default(),
         }
     }
 

@@ -349,7 +349,7 @@ async fn a_receipt_that_is_said_twice_is_that_of_one_batch() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_rejected_by_a_receipt_that_is_said_twice_is_counted_once() {
-    for id_comes_first in [true, false] {
+    for (id_comes_first, by_a_further_process) in [(true, false), (false, false), (false, true)] {
         let house = House::new(4, 2).await;
         let to = &house.numbers()[1];
         let rejected = format!(r#""rejected":[{{"index":2,"to":["{to}"]}}]"#);
@@ -362,6 +362,13 @@ async fn who_is_rejected_by_a_receipt_that_is_said_twice_is_counted_once() {
         house.sandbox.push_fault(receipt.clone());
         // The second batch is accepted, gets the answer of the first one, and is found in the list.
         house.sandbox.push_fault(receipt.accepted());
+        if by_a_further_process {
+            let unanswered: FaultRule = "list: answer 403".parse().unwrap();
+            house.sandbox.push_fault(unanswered);
+            let sender = house.sender(resend()).await;
+            let stopped = send(sender, house.input()).await.unwrap_err();
+            assert_eq!(stopped.report.in_doubt, [3..=4]);
+        }
         let told = Arc::new(Mutex::new(Vec::new()));
         let rejected = Arc::clone(&told);
         let sender = house.sender(resend()).await;
@@ -376,12 +383,12 @@ async fn who_is_rejected_by_a_receipt_that_is_said_twice_is_counted_once() {
         assert_eq!((report.rejected, report.unplaced), (1, 0));
         let (_, state) = Journal::open(&house.journal()).unwrap();
         assert_eq!(state.batches.len(), 2);
+        let kept = batchcast::journal::rejects(&house.journal()).unwrap();
+        let kept: Vec<_> = kept.map(|reject| reject.unwrap().0).collect();
+        assert_eq!(kept, [1]);
         // What came before the id was told before it could be known whose it is.
         if id_comes_first {
             assert_eq!(*told.lock().unwrap(), [1]);
-            let kept = batchcast::journal::rejects(&house.journal()).unwrap();
-            let kept: Vec<_> = kept.map(|reject| reject.unwrap().0).collect();
-            assert_eq!(kept, [1]);
         }
     }
 }

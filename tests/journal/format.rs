@@ -272,6 +272,7 @@ fn no_number_gets_into_the_file_by_way_of_a_code_or_a_reason() {
         Entry::InDoubt {
             batch: 2,
             reason: outside(),
+            disowned: false,
         },
         Entry::Stopped {
             reason: outside(),

@@ -120,7 +120,12 @@ fn withdrawn(batch: u64) -> Entry {
 
 fn in_doubt(batch: u64) -> Entry {
     let reason = "the connection was reset".to_owned();
-    Entry::InDoubt { batch, reason }
+    let disowned = batch.is_multiple_of(3);
+    Entry::InDoubt {
+        batch,
+        reason,
+        disowned,
+    }
 }
 
 fn decided(batch: u64, decision: Decision) -> Entry {
@@ -170,6 +175,7 @@ fn story() -> Vec<Entry> {
         Entry::InDoubt {
             batch: 4,
             reason: "it is not in the list".to_owned(),
+            disowned: false,
         },
         decided(4, Decision::Resend),
         commit(4, 16, 20),

@@ -241,23 +241,28 @@ fn compare_batch(state: &BatchState, history: &[Entry]) {
     let (batch, server_time) = (state.batch, state.committed_at.server_time);
     assert_eq!(history[from], Entry::Commit { batch, server_time });
     // Those of the last attempt that has named any, unless a later one was accepted by its own answer.
-    let (mut rejects, mut is_of_before) = (0, false);
+    let mut named: Vec<Option<u64>> = Vec::new();
     for entry in history {
-        match entry {
-            Entry::Commit { batch, .. } if batch.number == number => is_of_before = true,
-            Entry::Rejected {
-                batch,
-                rejects: named,
-            } if *batch == number => {
-                rejects = if is_of_before { 0 } else { rejects } + named.len() as u64;
-                is_of_before = false;
+        match (entry, named.last_mut()) {
+            (Entry::Commit { batch, .. }, _) if batch.number == number => named.push(None),
+            (Entry::Rejected { batch, rejects }, Some(named)) if *batch == number => {
+                *named.get_or_insert_default() += rejects.len() as u64;
             }
-            Entry::Accepted { batch, found, .. } if *batch == number && !found && is_of_before => {
-                rejects = 0;
+            (
+                Entry::InDoubt {
+                    disowned, batch, ..
+                },
+                Some(named),
+            ) if *batch == number && *disowned => {
+                *named = None;
+            }
+            (Entry::Accepted { batch, found, .. }, Some(named)) if *batch == number && !found => {
+                named.get_or_insert_default();
             }
             _ => {}
         }
     }
+    let rejects = named.into_iter().rev().flatten().next().unwrap_or(0);
     assert_eq!(state.rejects, rejects);
 
     let is_held = was_to_be_sent_again(history, number);

@@ -59,8 +59,16 @@ fn only_those_of_accepted_batches_are_told() {
         rejected(5, []),
         rejected(5, [8]),
         accepted(5, 1, false),
+        // The second time its answer was another one's, and then it was found.
+        commit(6, 51, 60),
+        rejected(6, [9]),
+        decided(6, Decision::Resend),
+        commit(6, 51, 60),
+        rejected(6, [10]),
+        in_doubt(6),
+        accepted(6, 1, true),
     ]);
-    assert_eq!(found, [(1, 1), (1, 2), (2, 3), (1, 4), (5, 8)]);
+    assert_eq!(found, [(1, 1), (1, 2), (2, 3), (1, 4), (5, 8), (6, 9)]);
     assert_eq!(indexes(&[]), []);
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Attempted {
     /// The commit line is in the journal: what became of the batch has to be written there too.
     pub(super) was_committed: bool,
     pub(super) rejects: RejectCount,
+    /// What the journal has of rejects is another batch's.
+    disowned: bool,
     pub(super) had_length: bool,
     pub(super) bearer: Option<reqwest::header::HeaderValue>,
     pub(super) began: Moment,
@@ -32,6 +34,7 @@ impl Delivery<'_> {
             outcome: Outcome::NotSent(FailureKind::Interrupted.into()),
             was_committed: false,
             rejects: RejectCount::default(),
+            disowned: false,
             had_length: false,
             bearer: None,
             began: Moment::now(),
@@ -142,7 +145,8 @@ impl Delivery<'_> {
         Ok(match settled.outcome {
             Outcome::Accepted(receipt) if !shared.ids.insert(receipt.id.clone()) => {
                 // Those that came before its id are the other batch's, too.
-                attempted.rejects = RejectCount::default();
+                let named = std::mem::take(&mut attempted.rejects);
+                attempted.disowned = named.rejected > 0;
                 Outcome::InDoubt(of_another(&receipt))
             }
             outcome => outcome,
@@ -158,6 +162,7 @@ impl Shared {
             Outcome::InDoubt(failure) => Entry::InDoubt {
                 batch,
                 reason: failure.brief(),
+                disowned: attempted.disowned,
             },
             Outcome::Refused(failure) => {
                 // Only an answer refuses.

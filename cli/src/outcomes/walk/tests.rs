@@ -229,6 +229,7 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
                 .append(&Entry::InDoubt {
                     batch: number,
                     reason: reason(),
+                    disowned: false,
                 })
                 .unwrap(),
             Became::Skipped => journal
