@@ -115,7 +115,11 @@ pub enum Entry {
         #[serde(flatten, with = "BatchDef")]
         batch: Batch,
         /// When that is by the server's clock, at the earliest, if an answer has shown it.
-        #[serde(default, skip_serializing_if = "Option::is_none", with = "time")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "time::option"
+        )]
         server_time: Option<SystemTime>,
     },
     /// Some of the messages that the API did not take, in the order of its answer. They are written
@@ -202,13 +206,23 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         application: Map<String, Value>,
     },
+    /// The server wants nothing to be sent for some time, and the process waits.
+    Paused {
+        /// Until when.
+        #[serde(with = "time")]
+        not_before: SystemTime,
+    },
     /// The process ends before its input does.
     Stopped {
         /// Why. For people: nothing is made of it.
         #[serde(serialize_with = "plain::serialize")]
         reason: String,
         /// Until when the server wants nothing to be sent, if it has asked for a pause that is not over.
-        #[serde(default, skip_serializing_if = "Option::is_none", with = "time")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "time::option"
+        )]
         not_before: Option<SystemTime>,
     },
     /// The input is at its end, and every batch is settled.
@@ -288,24 +302,39 @@ mod time {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
-        time: &Option<SystemTime>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        let Some(time) = *time else {
-            return to.serialize_none();
-        };
+    pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
         // A server may name a time that no calendar has.
-        let time = Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
+        let time = Timestamp::try_from(*time).unwrap_or(Timestamp::MAX);
         to.collect_str(&format_args!("{time:.3}"))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<SystemTime>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
         let time = String::deserialize(from)?;
         let time: Timestamp = time.parse().map_err(D::Error::custom)?;
-        time.try_into().map(Some).map_err(D::Error::custom)
+        time.try_into().map_err(D::Error::custom)
+    }
+
+    /// One that may not be there.
+    pub(super) mod option {
+        use std::time::SystemTime;
+
+        use serde::{Deserializer, Serializer};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            time: &Option<SystemTime>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => super::serialize(time, to),
+                None => to.serialize_none(),
+            }
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<SystemTime>, D::Error> {
+            super::deserialize(from).map(Some)
+        }
     }
 }
 

@@ -164,7 +164,7 @@ impl Rules {
                 }
             }
             Entry::Resumed { .. } => self.finished = false,
-            Entry::Stopped { .. } => {}
+            Entry::Paused { .. } | Entry::Stopped { .. } => {}
             Entry::Finished { .. } => {
                 if self.open > 0 {
                     return Err(Breach::Unsettled { count: self.open });

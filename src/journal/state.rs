@@ -29,7 +29,7 @@ pub struct State {
     pub resumes: Vec<Map<String, Value>>,
     /// Why the last process stopped, if it said so.
     pub stopped: Option<String>,
-    /// Until when the server wanted nothing to be sent, when a process stopped last that knew of such a pause. It may be over.
+    /// Until when the server wanted nothing to be sent, when it last asked for a pause. It may be over.
     pub not_before: Option<SystemTime>,
     /// How many bytes at the file's end a crash had left of what was not yet written.
     pub torn: u64,
@@ -338,9 +338,9 @@ impl Sum {
                 self.state.stopped = None;
                 self.state.finished = false;
             }
+            Entry::Paused { not_before } => self.state.not_before = Some(not_before),
             Entry::Stopped { reason, not_before } => {
                 self.state.stopped = Some(reason);
-                // A process that was killed while it waited has said nothing.
                 self.state.not_before = not_before.or(self.state.not_before);
             }
             Entry::Finished {

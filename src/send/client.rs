@@ -128,8 +128,14 @@ impl Client {
     }
 
     /// Until when all requests are held back, if they are.
+    pub(super) fn held(&self) -> Option<Instant> {
+        self.http.pacer.held()
+    }
+
+    /// The same by this machine's clock.
     pub(super) fn held_until(&self) -> Option<SystemTime> {
-        self.http.pacer.held_until()
+        let wait = self.held()?.saturating_duration_since(Instant::now());
+        SystemTime::now().checked_add(wait)
     }
 
     pub(super) const fn timeouts(&self) -> Timeouts {
@@ -171,7 +177,7 @@ impl Client {
         }
         // While it connects, another request's answer may begin a pause.
         let pacer = Arc::clone(&self.http.pacer);
-        let stream = stream.leaving_if(move || !pacer.is_holding());
+        let stream = stream.leaving_if(move || pacer.held().is_none());
         let request = request.body(reqwest::Body::wrap_stream(stream));
         let answer = self.http.send(request, ticket);
         Ok(OpenBatch {

@@ -10,7 +10,7 @@
 //! after it was known how little.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
@@ -117,8 +117,7 @@ impl Pacer {
     /// Waits until no penalty keeps requests back. `waiting` is told once for each wait how long it will be.
     pub(super) async fn penalty_over(&self, mut waiting: impl FnMut(Duration)) {
         loop {
-            let held = self.lock().not_before;
-            let Some(instant) = held.filter(|instant| Instant::now() < *instant) else {
+            let Some(instant) = self.held() else {
                 return;
             };
             waiting(instant.saturating_duration_since(Instant::now()));
@@ -126,17 +125,10 @@ impl Pacer {
         }
     }
 
-    /// Whether requests are held back just now.
-    pub(super) fn is_holding(&self) -> bool {
+    /// Until when requests are held back, if they are just now.
+    pub(super) fn held(&self) -> Option<Instant> {
         let held = self.lock().not_before;
-        held.is_some_and(|instant| Instant::now() < instant)
-    }
-
-    /// Until when requests are held back, if they are.
-    pub(super) fn held_until(&self) -> Option<SystemTime> {
-        let instant = self.lock().not_before?;
-        let wait = instant.checked_duration_since(Instant::now())?;
-        SystemTime::now().checked_add(wait)
+        held.filter(|instant| Instant::now() < *instant)
     }
 
     /// A `429`: nothing leaves for so long.

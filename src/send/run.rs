@@ -93,6 +93,7 @@ impl Run {
             // Another request in a pause would make it longer, whichever process it comes from.
             sender.client.hold_until(until)?;
         }
+        let paused = not_before.and(sender.client.held());
         let (ledger, state) = match sender.journal {
             Some((journal, state)) => {
                 let shape = Shape::new(&sender.envelope, sender.limits);
@@ -157,6 +158,7 @@ impl Run {
                 .collect(),
             unanswered: watch::Sender::default(),
             progress: Mutex::default(),
+            paused: Mutex::new(paused),
         });
         let (halting, stop) = (Arc::clone(&shared), sender.stop);
         // Dropped with the run, also when that is given up in the middle: the journal must not stay locked.

@@ -1,8 +1,10 @@
 //! Rate limits: nothing leaves in a penalty interval, by whatever task.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use batchcast::Message;
+use batchcast::journal::Journal;
 use batchcast::send::{Event, FailureKind, Sender, WaitingFor};
 use batchcast_sandbox::RateLimit;
 use batchcast_sandbox::fault::FaultRule;
@@ -91,8 +93,8 @@ fn stopped_at(
     sender: Sender,
     is_it: impl Fn(&Event<'_>) -> bool + Send + Sync + 'static,
 ) -> Sender {
-    let seen = std::sync::Arc::new(Notify::new());
-    let notify = std::sync::Arc::clone(&seen);
+    let seen = Arc::new(Notify::new());
+    let notify = Arc::clone(&seen);
     sender
         .on_event(move |event| {
             if is_it(&event) {
@@ -214,8 +216,8 @@ async fn after_a_429_that_does_not_say_nothing_leaves_for_30_s() {
             ..Options::default()
         };
         let began = Instant::now();
-        let ends = std::sync::Arc::new(std::sync::Mutex::new(None));
-        let end = std::sync::Arc::clone(&ends);
+        let ends = Arc::new(std::sync::Mutex::new(None));
+        let end = Arc::clone(&ends);
         let sender = stopped_at(house.sender(options).await, move |event| match event {
             Event::Waiting {
                 what: waited, wait, ..
@@ -272,5 +274,54 @@ async fn a_further_process_keeps_to_the_pause_that_an_earlier_one_was_asked_for(
             assert_eq!(stopped.report.accepted, [1..=2]);
             assert_eq!(house.sandbox.stats().requests, requests);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_in_a_pause_has_told_of_it() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    for (fault, in_flight) in [
+        ("batch 2: answer 429 retry-after=3600", 1),
+        ("batch 2: answer 429 early=5 retry-after=3600", 3),
+        ("batch 2: answer 500; list: answer 429 retry-after=3600", 1),
+    ] {
+        let house = House::new(6, 2).await;
+        house.sandbox.set_faults(fault.parse().unwrap());
+        let options = Options {
+            in_flight,
+            ..Options::default()
+        };
+        let began = SystemTime::now();
+        let waits = Arc::new(Notify::new());
+        let seen = Arc::clone(&waits);
+        let sender = house.sender(options).await.on_event(move |event| {
+            if let Event::Waiting {
+                what: WaitingFor::RateLimit,
+                ..
+            } = event
+            {
+                seen.notify_one();
+            }
+            Ok(())
+        });
+        let input = std::io::Cursor::new(house.input());
+        // Given up in the middle it is as good as killed.
+        tokio::select! {
+            ended = sender.send_input(input, lines()) => panic!("{fault}: {ended:?}"),
+            () = within(waits.notified()) => {}
+        }
+        let state = Journal::read(&house.journal()).unwrap();
+        assert_eq!(state.stopped, None);
+        assert!(state.not_before.unwrap() >= began + HOUR, "{fault}");
+
+        let requests = house.sandbox.stats().requests;
+        let sender = house.sender(options).await;
+        let sender = stopped_at(sender, |event| matches!(event, Event::Waiting { .. }));
+        let input = std::io::Cursor::new(house.input());
+        let stopped = within(sender.send_input(input, lines())).await.unwrap_err();
+        assert!(stopped.report.not_before.is_some(), "{fault}: {stopped}");
+        assert_eq!(house.sandbox.stats().requests, requests, "{fault}");
+        let journal = std::fs::read_to_string(house.journal()).unwrap();
+        assert_eq!(journal.matches("{\"paused\"").count(), 1, "{journal}");
     }
 }

@@ -141,6 +141,11 @@ fn resumed() -> Entry {
     }
 }
 
+fn paused() -> Entry {
+    let not_before = some_time();
+    Entry::Paused { not_before }
+}
+
 fn stopped() -> Entry {
     let reason = "interrupted".to_owned();
     let not_before = Some(some_time());
@@ -166,6 +171,7 @@ fn story() -> Vec<Entry> {
         commit(2, 11, 20),
         refused(2),
         Entry::Limit { max_bytes: 900_000 },
+        paused(),
         commit(3, 11, 15),
         accepted(3, 0, false),
         commit(4, 16, 20),

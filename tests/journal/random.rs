@@ -7,8 +7,8 @@ use batchcast::journal::{BatchState, Decision, Entry, Journal, JournalError, Sta
 use proptest::prelude::*;
 
 use crate::{
-    accepted, commit, decided, finished, header, in_doubt, quick_place, refused, rejected, resumed,
-    stopped, withdrawn,
+    accepted, commit, decided, finished, header, in_doubt, paused, quick_place, refused, rejected,
+    resumed, stopped, withdrawn,
 };
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
@@ -27,6 +27,7 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
         }),
         1 => (0..5_u64).prop_map(|max_bytes| Entry::Limit { max_bytes }),
         1 => Just(resumed()),
+        1 => Just(paused()),
         1 => Just(stopped()),
         1 => Just(finished()),
     ];

@@ -3,12 +3,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::envelope::Dialect;
+use crate::journal::Entry;
 use crate::message::PhoneNumber;
 use crate::send::client::{Client, WaitingFor};
 use crate::send::feed::Signals;
@@ -40,6 +41,8 @@ pub(in crate::send) struct Shared {
     /// The batches whose last bytes have left, and of which nothing more is known yet.
     pub(in crate::send) unanswered: watch::Sender<BTreeSet<u64>>,
     pub(in crate::send) progress: Mutex<Progress>,
+    /// The last pause of which the journal tells.
+    pub(in crate::send) paused: Mutex<Option<Instant>>,
 }
 
 /// The ids of batches that are known: none of them is another one.
@@ -100,8 +103,26 @@ impl Shared {
 
     /// Tells that a batch has to wait.
     pub(in crate::send) fn waiting(&self, batch: u64, what: WaitingFor, wait: Duration) {
+        if what == WaitingFor::RateLimit {
+            self.keep_pause();
+        }
         // What only waits loses nothing if nobody can be told.
         let _told = self.handler.call(Event::Waiting { batch, what, wait });
+    }
+
+    /// Writes down until when nothing may be sent: whoever goes on with a run that is killed in a pause has to keep to it.
+    fn keep_pause(&self) {
+        let held = self.client.held();
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        if held <= *paused {
+            return;
+        }
+        *paused = held;
+        let Some(not_before) = self.client.held_until() else {
+            return;
+        };
+        // A journal that cannot be written stops the run at the next batch that is to be committed.
+        let _written = self.ledger.write_blocking(&Entry::Paused { not_before });
     }
 
     /// Tells how far the send is; several batches on their way do not let it go back.
