@@ -327,7 +327,7 @@ fn a_recipient_that_the_server_rejects_again_and_again_is_one() {
 #[test]
 fn what_the_server_quotes_of_a_message_is_kept_nowhere() {
     const QUOTES: &str = r#"{"errorCode":"CMN-101",
-        "message":"Parameter [messages[0].text] value [Dear Ann, your [new] PIN is 4711] is invalid for (415) 555-0001",
+        "message":"Parameter [messages[0].text] value [Dear Ann, your [new] PIN is a tulip] is invalid for (415) 555-0001",
         "errors":[{"errorCode":"CMN-101","message":"No text [Dear Ann] for 415.555.0001","parameterName":"messages[0].text"}]}"#;
     // Refused; and in doubt, where the list cannot be asked either.
     for (status, code) in [("400 Bad Request", 1), ("500 Internal Server Error", 5)] {
@@ -345,7 +345,7 @@ fn what_the_server_quotes_of_a_message_is_kept_nowhere() {
         let ran = ran.discreet().err(told);
         let journal = crate::support::read(path);
         for kept in [&journal, &ran.stderr] {
-            for quoted in ["4711", "PIN", "555-0001", "555.0001"] {
+            for quoted in ["tulip", "PIN", "555-0001", "555.0001"] {
                 assert!(!kept.contains(quoted), "{quoted}: {kept}");
             }
             let brief = format!("{} CMN-101 [messages[0].text]", &status[..3]);
