@@ -141,7 +141,7 @@ fn of_journal(error: &JournalError) -> Option<&'static str> {
 pub(crate) fn of_stopped(stopped: &Stopped, has_journal: bool) -> Option<Cow<'static, str>> {
     // A rate limit that is used up as well is not why it stopped.
     let wants_pause = match stopped.failure.kind() {
-        FailureKind::Paused | FailureKind::Interrupted => true,
+        FailureKind::Paused { .. } | FailureKind::Interrupted => true,
         FailureKind::Answer(answer) if answer.status == 429 => true,
         _ => stopped.failure.retry_after().is_some(),
     };

@@ -111,6 +111,9 @@ fn report(
     let mut tally = Tally::new(seen);
     let held = state.held();
     let many = state.ids().count();
+    if many > 0 {
+        server.keep_to_pause(state).map_err(Ended::Failed)?;
+    }
     let mut reading = Reading::new(many, out.is_stdout() && std::io::stdout().is_terminal());
     let ask = |batch: &BatchState| {
         reading.batch(batch.batch.number);

@@ -78,6 +78,17 @@ impl Server {
         Ok(Self { client, retry })
     }
 
+    /// Asks nothing before the pause is over that it has wanted of the send, as the journal says.
+    ///
+    /// # Errors
+    /// If that is longer than it is waited for.
+    pub(crate) fn keep_to_pause(&self, state: &State) -> Result<(), Failure> {
+        match state.not_before {
+            Some(until) => self.client.hold_until(until),
+            None => Ok(()),
+        }
+    }
+
     /// Asks it, and tells `note` of waits that a person notices.
     pub(crate) fn readback(&self, note: impl Fn(&str) + Send + Sync + 'static) -> Readback<'_> {
         let readback = Readback::new(&self.client).retry(self.retry);
@@ -94,9 +105,14 @@ pub(crate) fn waiting(what: WaitingFor, wait: Duration) -> Option<String> {
     if wait < SHORT {
         return None;
     }
+    // Nobody waits longer than the calendar goes.
+    let until = SystemTime::now().checked_add(wait)?;
     let wait = time(wait);
     Some(match what {
-        WaitingFor::RateLimit => format!("the rate limit wants a pause of {wait}"),
+        WaitingFor::RateLimit => format!(
+            "the rate limit wants a pause of {wait}, until {:.0}",
+            hint::timestamp(until)
+        ),
         WaitingFor::Token => format!("asking for a token again in {wait}"),
         _ => format!("no answer that can be used; asking again in {wait}"),
     })

@@ -36,6 +36,7 @@ pub(crate) fn run(args: StatusArgs) -> Result<Exit> {
         let readback = server.readback(|line| terminal::note(&format!("batchcast: {line}")));
         let mut watch = Watch {
             of: &of,
+            server: &server,
             readback,
             screen: &screen,
             known: HashMap::new(),
@@ -107,6 +108,7 @@ struct Look {
 
 struct Watch<'w> {
     of: &'w Of,
+    server: &'w Server,
     readback: Readback<'w>,
     screen: &'w Screen,
     /// What will not change any more, by the API's id.
@@ -132,7 +134,7 @@ impl Watch<'_> {
                 }
                 (None, _) => Vec::new(),
             };
-            if let Err(failure) = self.ask(&mut rows).await {
+            if let Err(failure) = self.ask(&mut rows, seen.as_ref()).await {
                 return Ok(Err(failure));
             }
             self.screen.round(&rows)?;
@@ -145,14 +147,19 @@ impl Watch<'_> {
         }
     }
 
-    async fn ask(&mut self, rows: &mut [Row]) -> Result<(), Failure> {
+    async fn ask(&mut self, rows: &mut [Row], seen: Option<&Seen>) -> Result<(), Failure> {
         for row in rows {
             let Some(id) = row.id.clone() else {
                 continue;
             };
             row.api = match self.known.get(&id) {
                 Some(known) => known.clone(),
-                None => self.ask_about(&id).await?,
+                None => {
+                    if let Some(seen) = seen {
+                        self.server.keep_to_pause(&seen.state)?;
+                    }
+                    self.ask_about(&id).await?
+                }
             };
             if !row.is_on_its_way() {
                 self.known.insert(id, row.api.clone());

@@ -119,7 +119,7 @@ impl Client {
     pub fn hold_until(&self, until: SystemTime) -> Result<(), Failure> {
         let wait = until.duration_since(SystemTime::now()).unwrap_or_default();
         if pace::is_too_long(Some(wait)) {
-            return Err(FailureKind::Paused.into());
+            return Err(FailureKind::Paused { until }.into());
         }
         if !wait.is_zero() {
             self.http.pacer.penalty(wait);

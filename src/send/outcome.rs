@@ -246,12 +246,13 @@ impl Failure {
         }
     }
 
-    /// How long the server wants to be left alone, if it said so in this answer (`Retry-After`).
+    /// How long the server wants to be left alone, if it said so in this answer (`Retry-After`), or to an earlier process.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.kind() {
             FailureKind::Answer(answer) => answer.retry_after,
             FailureKind::Authorization(cause) => cause.retry_after(),
+            FailureKind::Paused { until } => until.duration_since(SystemTime::now()).ok(),
             FailureKind::Unclear { failure, why } => failure.retry_after().max(why.retry_after()),
             _ => None,
         }
@@ -356,7 +357,10 @@ pub enum FailureKind {
     },
     /// The server has asked an earlier process for a pause, and it is over in more than a day ([`Report::not_before`]).
     #[error("the server has asked for a pause that is longer than a day")]
-    Paused,
+    Paused {
+        /// When it is over.
+        until: SystemTime,
+    },
     /// Whoever was asked behind the [canary](super::Sender::canary) does not want the rest to be sent.
     #[error("stopped behind the canary: the rest is not sent")]
     Declined,

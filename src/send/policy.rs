@@ -162,7 +162,7 @@ impl Policy {
             | FailureKind::Unsplit { .. }
             | FailureKind::Unseen
             | FailureKind::Unclear { .. }
-            | FailureKind::Paused
+            | FailureKind::Paused { .. }
             | FailureKind::Declined
             | FailureKind::Changed(_) => Action::Stop,
         }
@@ -226,7 +226,7 @@ pub(super) fn is_passing(failure: &Failure) -> bool {
         | FailureKind::TooLarge { .. }
         | FailureKind::Unseen
         | FailureKind::Unclear { .. }
-        | FailureKind::Paused
+        | FailureKind::Paused { .. }
         | FailureKind::Declined
         | FailureKind::Journal(_) => true,
         // A disk that is full passes; a place that there is not does not.

@@ -264,7 +264,7 @@ async fn a_further_process_keeps_to_the_pause_that_an_earlier_one_was_asked_for(
         // However often it is tried.
         for _ in 0..2 {
             let stopped = run().await;
-            let is_paused = matches!(stopped.failure.kind(), FailureKind::Paused);
+            let is_paused = matches!(stopped.failure.kind(), FailureKind::Paused { .. });
             assert_eq!(is_paused, is_too_long, "{stopped}");
             assert!(stopped.is_passing());
             assert!(stopped.to_string().contains("before"), "{stopped}");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use batchcast_sandbox::RateLimit;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::api::Api;
@@ -72,6 +73,36 @@ fn the_rate_limit_is_kept_and_failures_that_pass_do() {
         .run()
         .code(1)
         .err("the server answered 403");
+}
+
+#[test]
+fn nothing_is_asked_in_a_pause_that_the_server_has_wanted_of_the_send() {
+    let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+    let list = files.write("list", numbers(3));
+    // One that is too long to be waited for, and one that is waited for.
+    api.faults("batch 2: answer 429 retry-after=100000");
+    let send = |name: &str| {
+        let journal = files.path(name);
+        let send = api.send("--max-messages 2").arg("--journal");
+        (send.arg(&journal).arg(&list), journal)
+    };
+    let (run, long) = send("long");
+    run.run().code(4);
+    api.faults("batch 2: answer 429 retry-after=3600");
+    let (run, short) = send("short");
+    run.env("BATCHCAST_TEST_KILL_AT", "waiting:1").run();
+
+    let requests = api.stats().requests;
+    for command in ["status", "report"] {
+        let ran = ask(&api, command).arg(&long).run().code(4);
+        ran.err("longer than a day")
+            .err("hint: the server wants a pause of 27 h 4");
+        let waiting = ask(&api, command).arg(&short).start();
+        waiting.until_err(" s, until 2");
+        waiting.signal(Signal::INT);
+        waiting.wait().code(130);
+    }
+    assert_eq!(api.stats().requests, requests);
 }
 
 #[test]
