@@ -338,10 +338,12 @@ impl Sum {
                 self.state.stopped = None;
                 self.state.finished = false;
             }
-            Entry::Paused { not_before } => self.state.not_before = Some(not_before),
+            Entry::Paused { not_before } => self.pause(at, not_before),
             Entry::Stopped { reason, not_before } => {
                 self.state.stopped = Some(reason);
-                self.state.not_before = not_before.or(self.state.not_before);
+                if let Some(not_before) = not_before {
+                    self.pause(at, not_before);
+                }
             }
             Entry::Finished {
                 batches,
@@ -358,6 +360,13 @@ impl Sum {
                 });
             }
         }
+    }
+
+    /// A pause that was told at this moment. By a clock that has been put back since, it would not end when it was to.
+    fn pause(&mut self, at: SystemTime, not_before: SystemTime) {
+        let long = not_before.duration_since(at).unwrap_or_default();
+        let latest = SystemTime::now().checked_add(long);
+        self.state.not_before = Some(latest.map_or(not_before, |latest| latest.min(not_before)));
     }
 
     fn commit(&mut self, at: Moment, batch: Batch) {

@@ -1,6 +1,7 @@
 //! The bytes in the file, judged by `serde_json`, by a checksum of our own, and by the documentation.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use batchcast::encode::Limits;
 use batchcast::journal::{Entry, Fault, Header, Journal, JournalError, Rejected, Shape, Status};
@@ -11,7 +12,7 @@ use crate::{Place, bytes, commit, header, place, story, write};
 
 const OPENING: &str = r#"{"batchcast":{"version":2,"run":"00112233aabbccdd","created":"2026-01-02T03:04:05.678Z","shape":{"max_bytes":50000000,"envelope":"0123456789abcdef"},"application":{}}"#;
 const COMMIT: &str = r#"{"commit":{"batch":1,"first":{"record":1,"line":1,"byte":0},"last":{"record":2,"line":2,"byte":13},"messages":2,"bytes":104,"digest":"fedcba9876543210"}"#;
-const AT: &str = r#","at":"2026-01-02T03:04:05.678Z""#;
+const AT: &str = "2026-01-02T03:04:05.678Z";
 
 /// CRC-32, a bit at a time: the definition, to judge the quick one by.
 fn crc32(bytes: &[u8], before: u32) -> u32 {
@@ -24,10 +25,15 @@ fn crc32(bytes: &[u8], before: u32) -> u32 {
 
 /// A journal made by hand: lines without their last brace, with the time and the checksum added.
 fn by_hand(lines: &[&str]) -> Place {
+    by_hand_at(AT, lines)
+}
+
+/// The same at another time.
+fn by_hand_at(at: &str, lines: &[&str]) -> Place {
     let mut crc = 0;
     let mut file = String::new();
     for line in lines {
-        let line = format!("{line}{AT}");
+        let line = format!("{line},\"at\":\"{at}\"");
         crc = crc32(line.as_bytes(), crc);
         file += &format!("{line},\"crc\":\"{crc:08x}\"}}\n");
     }
@@ -61,6 +67,23 @@ fn a_journal_made_by_hand_is_read() {
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
     assert_eq!(since_epoch.as_millis(), 1_767_323_045_678);
+}
+
+#[test]
+fn a_pause_does_not_become_longer_when_the_clock_is_put_back() {
+    let ended = r#"{"stopped":{"reason":"x","not_before":"9000-01-01T00:01:00.000Z"}"#;
+    for line in [
+        ended,
+        r#"{"paused":{"not_before":"9000-01-01T00:01:00.000Z"}"#,
+    ] {
+        // By the clock as it was then, it is a minute.
+        let place = by_hand_at("9000-01-01T00:00:00.000Z", &[OPENING, line]);
+        let until = Journal::read(&place.path).unwrap().not_before.unwrap();
+        assert!(until <= SystemTime::now() + Duration::from_secs(60));
+        let place = by_hand(&[OPENING, line]);
+        let until = Journal::read(&place.path).unwrap().not_before.unwrap();
+        assert!(until > SystemTime::now() + Duration::from_secs(60));
+    }
 }
 
 #[test]
