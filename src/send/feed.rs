@@ -254,7 +254,7 @@ impl Feed {
             return self.end_of_replayed();
         }
         if let Some(closed) = self.splitter.close_batch() {
-            return Ok(Some(self.end(closed, 0)));
+            return Ok(Some(self.end(closed, None)));
         }
         let Some(planned) = self.replay.take() else {
             self.boundary = u64::MAX;
@@ -280,7 +280,7 @@ impl Feed {
         };
         planned.check(&closed.batch)?;
         if planned.doubt.is_some() {
-            return Ok(Some(self.end(closed, 0)));
+            return Ok(Some(self.end(closed, None)));
         }
         closed.batch.number = planned.batch.number;
         let _not_needed = self.take_origins();
@@ -331,7 +331,7 @@ impl Feed {
         if let Some(planned) = &self.replaying {
             return Part::Failed(planned.changed());
         }
-        let end = self.end(closed, position.byte);
+        let end = self.end(closed, Some(position.byte));
         self.use_limits();
         self.count(to, position);
         end
@@ -417,7 +417,7 @@ impl Feed {
     }
 
     /// Ends the open batch; what comes next in the input, if that is known, begins at `next`.
-    fn end(&mut self, mut closed: ClosedBatch, next: u64) -> Part {
+    fn end(&mut self, mut closed: ClosedBatch, next: Option<u64>) -> Part {
         let opened = self.open.take().unwrap_or(Opened {
             number: closed.batch.number,
             place: self.next_place,
@@ -429,9 +429,10 @@ impl Feed {
         self.has_begun = false;
         self.progress.batch = opened.number;
         self.progress.bytes += (closed.rest.len() + closed.tail.len()) as u64;
+        let last = closed.batch.last.byte;
         let end = End {
             ends_canary: self.ends_canary(closed.batch.messages),
-            progress: self.progress_at(next.max(closed.batch.last.byte)),
+            progress: self.progress_at(next.map_or(last, |next| next.max(last))),
             closed,
             origins: self.take_origins(),
             checkpoint: self.begun_at.take(),
@@ -452,14 +453,14 @@ impl Feed {
         }
         if self.pauses.linger.is_some_and(|linger| pause >= linger) {
             let closed = self.splitter.close_batch()?;
-            return Some(self.end(closed, 0));
+            return Some(self.end(closed, None));
         }
         if !self.has_begun {
             return None;
         }
         if self.splitter.room() < KEEP_ALIVE.len() as u64 {
             let closed = self.splitter.close_batch()?;
-            return Some(self.end(closed, 0));
+            return Some(self.end(closed, None));
         }
         self.splitter.pad(KEEP_ALIVE.len() as u64);
         self.chunk(KEEP_ALIVE, 0)
@@ -486,7 +487,7 @@ impl Feed {
             return self.end_of_replayed();
         }
         if let Some(closed) = self.splitter.close_batch() {
-            return Ok(Some(self.end(closed, 0)));
+            return Ok(Some(self.end(closed, None)));
         }
         // The input is shorter than what was sent of it.
         self.replay
