@@ -15,12 +15,11 @@ use crate::position::Position;
 use crate::screen::Reason;
 use crate::send::client::WaitingFor;
 use crate::send::event::{Event, Handler, Progress};
-use crate::send::outcome::{Receipt, Reject};
+use crate::send::outcome::{Failure, Receipt, Reject};
 use crate::send::policy::DoubtPolicy;
 
-/// What a sender tells while it works, to be kept. Each is the [`Event`] of the same name; failures are in the
-/// words that they are shown with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a sender tells while it works, to be kept. Each is the [`Event`] of the same name.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum OwnedEvent {
     /// A request for this batch was opened.
@@ -57,21 +56,21 @@ pub enum OwnedEvent {
         /// The batch's number in the run, from 1.
         batch: u64,
         /// Why.
-        failure: String,
+        failure: Failure,
     },
     /// An attempt failed, nobody got a message, and there will be no other: the run stops.
     GivenUp {
         /// The batch's number in the run, from 1.
         batch: u64,
         /// Why.
-        failure: String,
+        failure: Failure,
     },
     /// A batch is in doubt, and is looked for in the API's list of batches.
     InDoubt {
         /// The batch's number in the run, from 1.
         batch: u64,
         /// Why.
-        failure: String,
+        failure: Failure,
     },
     /// A batch in doubt is not in the API's list: the policy decides.
     NotFound {
@@ -160,15 +159,15 @@ impl OwnedEvent {
             Event::Accepted(receipt) => Self::Accepted(Box::new(receipt.clone())),
             Event::Failed { batch, failure } => Self::Failed {
                 batch,
-                failure: failure.to_string(),
+                failure: failure.clone(),
             },
             Event::GivenUp { batch, failure } => Self::GivenUp {
                 batch,
-                failure: failure.to_string(),
+                failure: failure.clone(),
             },
             Event::InDoubt { batch, failure } => Self::InDoubt {
                 batch,
-                failure: failure.to_string(),
+                failure: failure.clone(),
             },
             Event::NotFound { batch, policy } => Self::NotFound { batch, policy },
             Event::Waiting { batch, what, wait } => Self::Waiting { batch, what, wait },

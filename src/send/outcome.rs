@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -214,10 +215,10 @@ impl std::error::Error for Stopped {
     }
 }
 
-/// Why a batch, or a whole send, failed. Small to carry, because the details are boxed.
-#[derive(Debug, thiserror::Error)]
+/// Why a batch, or a whole send, failed. Small to carry, and to clone, because the details are shared.
+#[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
-pub struct Failure(Box<FailureKind>);
+pub struct Failure(Arc<FailureKind>);
 
 impl Failure {
     /// The details.
@@ -267,7 +268,7 @@ impl Failure {
 
 impl<K: Into<FailureKind>> From<K> for Failure {
     fn from(kind: K) -> Self {
-        Self(Box::new(kind.into()))
+        Self(Arc::new(kind.into()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use batchcast::encode::Limits;
-use batchcast::send::{OwnedEvent, Progress};
+use batchcast::send::{FailureKind, OwnedEvent, Progress};
 use futures::StreamExt;
 
 use crate::support::{House, Options, lines, within};
@@ -54,9 +54,12 @@ async fn a_stream_tells_what_happens_in_order() {
         "{shown}"
     );
     assert!(invalid < committed && progress < accepted, "{shown}");
-    let failed = at(
-        |event| matches!(event, OwnedEvent::Failed { batch: 2, failure } if failure.contains("408")),
-    );
+    let failed = at(|event| match event {
+        OwnedEvent::Failed { batch: 2, failure } => {
+            matches!(failure.kind(), FailureKind::Answer(answer) if answer.status == 408)
+        }
+        _ => false,
+    });
     let again = at(|event| {
         matches!(
             event,
