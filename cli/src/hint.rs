@@ -217,6 +217,10 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
         FailureKind::Spool(_) => {
             "--spool DIR, or TMPDIR, keeps batches on another disk; --spool none does without, and then stops at every failure"
         }
+        FailureKind::Unclear { failure, .. } if is_too_large(failure.kind()) => {
+            "the server takes no batch of this size any more, and one that may have been accepted is not split: a resume with \
+             --in-doubt skip leaves it, and its records can be sent as a list of their own (--skip, --limit, --journal)"
+        }
         // The list said nothing at all.
         FailureKind::Unclear { why, .. } if is_unanswered(why.kind()) => {
             "the server's list of batches could not be asked: a resume asks it again; look at it yourself before a resume \
@@ -237,6 +241,10 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+fn is_too_large(failure: &FailureKind) -> bool {
+    matches!(failure, FailureKind::Answer(answer) if answer.status == 413)
 }
 
 /// Whether a question got no answer, or one that is none.

@@ -62,3 +62,34 @@ fn a_doubt_that_the_list_does_not_settle_can_be_left() {
         .out("Left in doubt: records 3 to 4");
     assert_eq!(api.recipients(), all(5));
 }
+
+#[test]
+fn a_doubt_that_has_become_too_large_is_left_whole_and_sent_anew() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let list = files.write("list", numbers(6));
+    api.faults("batch 2: answer 503");
+    let send = |flags: &str| api.send(flags).arg(&list);
+    send("--max-messages 4").run().code(5);
+    api.faults("batch always: answer 413");
+    let resume = |policy: &str| {
+        let resume = api.resume(journal_of(&list)).arg("--in-doubt");
+        resume.arg(policy).run()
+    };
+    // However often.
+    for _ in 0..2 {
+        resume("resend")
+            .code(5)
+            .err("the server answered 413")
+            .err("an earlier attempt may have been accepted")
+            .err("hint: the server takes no batch of this size any more")
+            .out("In doubt: records 5 to 6");
+    }
+    api.faults("");
+    resume("skip").code(3).out("Left in doubt: records 5 to 6");
+    // As the hint says.
+    let journal = files.path("rest");
+    let rest = send("--skip 4 --limit 2 --max-messages 1").arg("--journal");
+    rest.arg(journal).run().code(0);
+    assert_eq!(api.recipients(), all(6));
+}
