@@ -28,8 +28,8 @@ use crate::send::source::SourceReader;
 /// How far the server's clock may be from where its answers show it: they have whole seconds.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// How much older than its upload what looks like the batch may be, so that it is not just taken for another one: servers have
-/// more clocks than the one that their answers show.
+/// How much older than its upload, or newer than now, what looks like the batch may be, so that it is not just taken for another
+/// one: servers have more clocks than the one that their answers show.
 const DISAGREEMENT: SignedDuration = SignedDuration::from_mins(5);
 
 /// The same for one of which an earlier process knew only by this machine's clock when it was sent: that may have been in
@@ -316,7 +316,7 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
     };
     let (since, sure_since) = (earliest(sought.since), earliest(sought.sure_since));
     let (_, until) = clock.now();
-    let until = until.checked_add(MARGIN).unwrap_or(Timestamp::MAX);
+    let until = until.checked_add(DISAGREEMENT).unwrap_or(Timestamp::MAX);
     let wrong_by = match sought.since {
         Moment::Then(_) => ANY_ZONE,
         Moment::Here(..) | Moment::There(_) => DISAGREEMENT,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use batchcast::journal::Journal;
 use batchcast::send::{DoubtPolicy, Event, FailureKind, Reconciliation, Sender};
-use batchcast_sandbox::fault::{FaultPlan, FaultRule, Reply, ReplyBody};
+use batchcast_sandbox::fault::{FaultPlan, FaultRoute, FaultRule, Reply, ReplyBody, When};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support::{Ended, House, Options, lines, within};
@@ -189,6 +189,21 @@ async fn the_grace_period_is_waited_for_by_the_server_s_clock() {
         ..resend()
     };
     let report = house.run(options).await.unwrap();
+    assert_eq!(report.found, 1);
+    house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_seems_to_be_of_the_future_is_found() {
+    let house = House::new(2, 2).await;
+    // What answers need not have the clock that stamps batches.
+    let behind = Timestamp::now() - SignedDuration::from_mins(2);
+    let behind = jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&behind)
+        .unwrap();
+    let lost = Reply::status(503).accepted().header("Date", behind);
+    house.sandbox.push_fault(lost);
+    let report = house.run(resend()).await.unwrap();
     assert_eq!(report.found, 1);
     house.assert_exactly_once();
 }
@@ -400,8 +415,8 @@ async fn a_list_without_an_end_is_not_read_forever() {
     let page = r#"{"records":[],"paging":{"nextPageToken":"again"}}"#;
     let reply = Reply::status(200).body(ReplyBody::Bytes(page.into()));
     house.sandbox.push_fault(FaultRule::new(
-        batchcast_sandbox::fault::FaultRoute::List,
-        batchcast_sandbox::fault::When::Between(1, 1_000),
+        FaultRoute::List,
+        When::Between(1, 1_000),
         reply,
     ));
     let stopped = house.run(resend()).await.unwrap_err();
