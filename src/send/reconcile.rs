@@ -329,6 +329,7 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
         ("dateTo", &to),
     ];
 
+    let sender = digits(shared.from.as_str());
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     let mut token: Option<String> = None;
@@ -337,7 +338,7 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
         let next = page.next_behind(token.as_deref())?;
         for listed in page.records {
             let created = listed.creation_time.as_deref().and_then(timestamp);
-            let fits = listed.from.as_deref().is_none_or(|from| from == shared.from.as_str())
+            let fits = listed.from.as_deref().is_none_or(|from| digits(from) == sender)
                 && listed.batch_size.is_none_or(|size| size <= sought.batch.messages)
                 // One whose time cannot be read may be it.
                 && created.is_none_or(|created| created >= oldest)
@@ -369,6 +370,11 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
+/// What a number is, however the server writes it.
+fn digits(number: &str) -> String {
+    number.chars().filter(char::is_ascii_digit).collect()
+}
+
 /// Compares the recipients and texts of a listed batch's first page with what was sent.
 async fn compare(
     shared: &Shared,
@@ -389,7 +395,8 @@ async fn compare(
     for message in page.records {
         let text = message.text;
         for to in message.to {
-            wanted.entry(to).or_default().insert(text.clone());
+            let texts = wanted.entry(digits(&to)).or_default();
+            texts.insert(text.clone());
         }
     }
     if wanted.is_empty() {
@@ -466,6 +473,7 @@ impl<'de> Visitor<'de> for &mut BodyVisitor<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         while let Some(entry) = entries.next_element::<Entry>()? {
             for to in entry.to {
+                let to = digits(&to);
                 if let Some(texts) = self.wanted.get_mut(&to) {
                     let text = entry.text.as_ref().or(self.default.as_ref());
                     texts.retain(|wanted| wanted.is_some() && wanted.as_ref() != text);
@@ -510,7 +518,7 @@ mod tests {
     fn compared(wanted: &[(&str, Option<&str>)]) -> Match {
         let mut map: HashMap<String, HashSet<Option<String>>> = HashMap::new();
         for (to, text) in wanted {
-            let texts = map.entry((*to).to_owned()).or_default();
+            let texts = map.entry(digits(to)).or_default();
             texts.insert(text.map(str::to_owned));
         }
         strike_off(BODY.as_bytes(), map).unwrap()

@@ -209,6 +209,33 @@ async fn one_that_seems_to_be_of_the_future_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_is_the_same_however_the_server_writes_it() {
+    for (from, to) in [
+        ("16505550100", "14157770000"),
+        ("+1 (650) 555-0100", "+1 (415) 777-0000"),
+    ] {
+        let house = House::new(1, 1).await;
+        let page = |route, record: String| {
+            let body = format!(r#"{{"records":[{record}]}}"#);
+            let reply = Reply::status(200).body(ReplyBody::Bytes(body.into()));
+            FaultRule::new(route, When::Between(1, u64::MAX), reply)
+        };
+        let batch = format!(r#"{{"id":"an-id","from":"{from}","batchSize":1}}"#);
+        let message = format!(r#"{{"to":["{to}"],"text":"Hi"}}"#);
+        house.sandbox.push_fault(page(FaultRoute::List, batch));
+        house
+            .sandbox
+            .push_fault(page(FaultRoute::Messages, message));
+        house.sandbox.push_fault(Reply::status(503).accepted());
+        let ended = house.run(resend()).await;
+        // The list does not say when it was created.
+        let why = ended.unwrap_err().to_string();
+        assert!(why.contains("before this one's last bytes"), "{why}");
+        house.assert_exactly_once();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_seems_to_be_older_than_its_upload_is_left_to_a_person() {
     let house = Arc::new(House::new(20, 20).await);
     let options = Options {
