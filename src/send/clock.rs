@@ -30,10 +30,8 @@ pub(super) enum Moment {
     /// In this process, by two clocks: the one may be put right in the meantime, the other stands still while the machine
     /// sleeps.
     Here(SystemTime, Instant),
-    /// In an earlier process, by the server's clock.
-    There(SystemTime),
-    /// In an earlier process, by this machine's clock as it was then.
-    Then(SystemTime),
+    /// In an earlier process, as the journal has it.
+    Then(journal::Moment),
 }
 
 impl Clock {
@@ -99,15 +97,6 @@ impl Moment {
         Self::Here(SystemTime::now(), Instant::now())
     }
 
-    /// One of the journal's.
-    pub(super) fn of(moment: journal::Moment) -> Self {
-        match moment.server_time {
-            Some(time) => Self::There(time),
-            // By a clock that has been put back since, it is later than now: then, at the latest, it was.
-            None => Self::Then(moment.at.min(SystemTime::now())),
-        }
-    }
-
     /// So long before.
     pub(super) fn before(self, by: Duration) -> Self {
         let earlier = |time: SystemTime| time.checked_sub(by).unwrap_or(time);
@@ -115,18 +104,42 @@ impl Moment {
             Self::Here(time, instant) => {
                 Self::Here(earlier(time), instant.checked_sub(by).unwrap_or(instant))
             }
-            Self::There(time) => Self::There(earlier(time)),
-            Self::Then(time) => Self::Then(earlier(time)),
+            Self::Then(moment) => Self::Then(journal::Moment {
+                at: earlier(moment.at),
+                server_time: moment.server_time.map(earlier),
+            }),
         }
     }
 
     /// When that was by the server's clock, at the earliest.
     pub(super) fn server_time(self, clock: &Clock) -> Timestamp {
         match self {
-            Self::Here(time, instant) => clock.server_time(time, Some(instant)).0,
-            Self::There(time) => Timestamp::try_from(time).unwrap_or(Timestamp::MIN),
-            Self::Then(time) => clock.server_time(time, None).0,
+            Self::Then(journal::Moment {
+                server_time: Some(time),
+                ..
+            }) => Timestamp::try_from(time).unwrap_or(Timestamp::MIN),
+            _ => self.machine_time(clock),
         }
+    }
+
+    /// The same if this machine's clock was right then.
+    pub(super) fn machine_time(self, clock: &Clock) -> Timestamp {
+        let (earliest, _) = match self {
+            Self::Here(time, instant) => clock.server_time(time, Some(instant)),
+            Self::Then(moment) => clock.server_time(moment.at, None),
+        };
+        earliest
+    }
+
+    /// Whether the server's clock was known then, or is now.
+    pub(super) const fn is_shown(self) -> bool {
+        !matches!(
+            self,
+            Self::Then(journal::Moment {
+                server_time: None,
+                ..
+            })
+        )
     }
 }
 
@@ -145,7 +158,10 @@ mod tests {
     fn a_server_an_hour_ahead_is_believed() {
         let clock = Clock::default();
         let now = Timestamp::now();
-        let moment = Moment::Then(now.try_into().unwrap());
+        let moment = Moment::Then(journal::Moment {
+            at: now.try_into().unwrap(),
+            server_time: None,
+        });
         assert_eq!(moment.server_time(&clock), now);
         assert_eq!(clock.earliest(), None);
         let hour = SignedDuration::from_hours(1);

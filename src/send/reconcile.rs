@@ -310,18 +310,17 @@ async fn learn_clock(shared: &Shared, sought: &Sought<'_>) -> Result<(), Failure
 async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidate>, Failure> {
     let path = shared.dialect.batches_path();
     let clock = shared.client.clock();
-    let earliest = |moment: Moment| {
-        let time = moment.server_time(clock);
-        time.checked_sub(MARGIN).unwrap_or(Timestamp::MIN)
-    };
-    let (since, sure_since) = (earliest(sought.since), earliest(sought.sure_since));
+    let earlier = |time: Timestamp, by| time.checked_sub(by).unwrap_or(Timestamp::MIN);
+    let since = earlier(sought.since.server_time(clock), MARGIN);
+    let sure_since = earlier(sought.sure_since.server_time(clock), MARGIN);
     let (_, until) = clock.now();
     let until = until.checked_add(DISAGREEMENT).unwrap_or(Timestamp::MAX);
-    let wrong_by = match sought.since {
-        Moment::Then(_) => ANY_ZONE,
-        Moment::Here(..) | Moment::There(_) => DISAGREEMENT,
+    let wrong_by = match sought.since.is_shown() {
+        true => DISAGREEMENT,
+        false => ANY_ZONE,
     };
-    let oldest = since.checked_sub(wrong_by).unwrap_or(Timestamp::MIN);
+    // Of two clocks that do not agree the other one may have been right.
+    let oldest = earlier(since.min(sought.since.machine_time(clock)), wrong_by);
     let (from, to) = (oldest.to_string(), until.to_string());
     let query = [
         ("from", shared.from.as_str()),

@@ -159,6 +159,16 @@ async fn a_clock_that_was_ahead_and_has_been_put_right_does_not_hide_it() {
         house.assert_exactly_once();
     }
 
+    // What showed the server's time then was wrong, and this machine's clock was right.
+    let house = House::new(4, 2).await;
+    in_doubt_at(&house, "batch 2: reset answer").await;
+    move_times(&house, SignedDuration::ZERO, SignedDuration::from_hours(33));
+    pass(&house, HOUR * 35);
+    let stopped = house.run(resend()).await.unwrap_err();
+    let why = stopped.to_string();
+    assert!(why.contains("was created before"), "{why}");
+    assert_eq!(stopped.report.in_doubt, [3..=4]);
+
     // Before the first answer nobody knows what time it is for the server. What is there may be it, or older.
     for (fault, is_there) in [("reset answer", true), ("answer 503", false)] {
         let house = House::new(4, 4).await;

@@ -91,11 +91,11 @@ struct Suspects {
 impl Suspects {
     /// Those of earlier processes.
     fn of(doubt: Doubt) -> Self {
-        let since = Moment::of(doubt.since);
+        let since = Moment::Then(doubt.since);
         Self {
             began: since.before(LONGEST_UPLOAD),
             sure_since: since,
-            committed: Moment::of(doubt.committed),
+            committed: Moment::Then(doubt.committed),
         }
     }
 
