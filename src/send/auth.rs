@@ -137,6 +137,10 @@ impl Authorizer {
                     let Some(pause) = pause(&failure, tried, http.timeouts().token_pause) else {
                         return Err(FailureKind::Authorization(failure).into());
                     };
+                    if is_busy(&failure) {
+                        // It is the server that wants it: whoever asks meanwhile makes it longer.
+                        http.hold(pause);
+                    }
                     waiting(pause);
                     tokio::time::sleep(pause).await;
                 };
@@ -171,11 +175,16 @@ impl Authorizer {
     }
 }
 
+/// Whether the token endpoint wants to be left alone.
+fn is_busy(failure: &Failure) -> bool {
+    matches!(failure.kind(), FailureKind::Answer(answer) if matches!(answer.status, 429 | 503))
+}
+
 /// How long to wait before the token endpoint is asked again, if it is.
 fn pause(failure: &Failure, tried: u32, pause: Duration) -> Option<Duration> {
     let (tries, wait) = match failure.kind() {
         FailureKind::Answer(answer) => match answer.status {
-            429 | 503 => (TRIES_WHEN_BUSY, pace::penalty(answer.retry_after)),
+            _ if is_busy(failure) => (TRIES_WHEN_BUSY, pace::penalty(answer.retry_after)),
             408 | 500.. => (TRIES, pause),
             _ => return None,
         },

@@ -122,7 +122,7 @@ impl Client {
             return Err(FailureKind::Paused { until }.into());
         }
         if !wait.is_zero() {
-            self.http.pacer.penalty(wait);
+            self.http.hold(wait);
         }
         Ok(())
     }
@@ -444,6 +444,11 @@ impl Http {
             clock.learn(headers);
             Ok(response)
         }
+    }
+
+    /// Holds all requests back for so long.
+    pub(super) fn hold(&self, wait: Duration) {
+        self.pacer.penalty(wait);
     }
 
     pub(super) const fn timeouts(&self) -> Timeouts {

@@ -284,22 +284,21 @@ async fn a_process_that_is_killed_in_a_pause_has_told_of_it() {
         ("batch 2: answer 429 retry-after=3600", 1),
         ("batch 2: answer 429 early=5 retry-after=3600", 3),
         ("batch 2: answer 500; list: answer 429 retry-after=3600", 1),
+        ("token: answer 429 retry-after=3600", 1),
+        ("token: answer 503 retry-after=3600", 1),
     ] {
         let house = House::new(6, 2).await;
         house.sandbox.set_faults(fault.parse().unwrap());
         let options = Options {
             in_flight,
+            jwt: true,
             ..Options::default()
         };
         let began = SystemTime::now();
         let waits = Arc::new(Notify::new());
         let seen = Arc::clone(&waits);
         let sender = house.sender(options).await.on_event(move |event| {
-            if let Event::Waiting {
-                what: WaitingFor::RateLimit,
-                ..
-            } = event
-            {
+            if matches!(event, Event::Waiting { wait, .. } if wait > HOUR / 2) {
                 seen.notify_one();
             }
             Ok(())

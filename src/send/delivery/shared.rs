@@ -103,7 +103,7 @@ impl Shared {
 
     /// Tells that a batch has to wait.
     pub(in crate::send) fn waiting(&self, batch: u64, what: WaitingFor, wait: Duration) {
-        if what == WaitingFor::RateLimit {
+        if matches!(what, WaitingFor::RateLimit | WaitingFor::Token) {
             self.keep_pause();
         }
         // What only waits loses nothing if nobody can be told.
