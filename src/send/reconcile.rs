@@ -175,10 +175,11 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
     let since_commit = Duration::try_from(since_commit).unwrap_or_default();
     // `None` is later than any clock can say.
     let deadline = Instant::now().checked_add(options.grace.saturating_sub(since_commit));
+    let mut others = HashSet::new();
     loop {
         // Before looking: what is not there now had until now to appear.
         let is_last = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        match look(shared, sought).await {
+        match look(shared, sought, &mut others).await {
             Ok(Finding::Found(receipt)) => return Finding::Found(receipt),
             // What is absent may appear, and what is unclear may become clear.
             Ok(finding) if is_last => return finding,
@@ -194,7 +195,12 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
     }
 }
 
-async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> {
+/// Looks once. What is found to be another batch joins the `others`, and is not asked about again.
+async fn look(
+    shared: &Shared,
+    sought: &Sought<'_>,
+    others: &mut HashSet<String>,
+) -> Result<Finding, Failure> {
     let mut same = Vec::new();
     let mut unsure = None;
     let mut is_older_one = false;
@@ -204,15 +210,17 @@ async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> 
         shared.answered(&shared.unanswered()).await;
     }
     for candidate in candidates {
-        if shared.knows(&sanitize::id(&candidate.listed.id)) {
+        let id = &candidate.listed.id;
+        if shared.knows(&sanitize::id(id)) || others.contains(id) {
             continue;
         }
         if candidate.age == Age::TooOld && is_much_smaller(&candidate.listed, &sought.batch) {
             continue;
         }
         match (compare(shared, sought, &candidate).await?, candidate.age) {
+            (Match::Other, _) => _ = others.insert(candidate.listed.id),
             (Match::Same | Match::Nothing, Age::TooOld) => is_older_one = true,
-            (_, Age::TooOld) => {}
+            (Match::OtherTexts, Age::TooOld) => {}
             (Match::Same, Age::Early) => {
                 unsure = Some("was created before this one's last bytes left");
             }
@@ -225,7 +233,6 @@ async fn look(shared: &Shared, sought: &Sought<'_>) -> Result<Finding, Failure> 
                 unsure = Some("has the same recipients, and another text");
             }
             (Match::Nothing, _) => unsure = unsure.or(Some("shows no messages yet")),
-            (Match::Other, _) => {}
         }
     }
     if same.is_empty() && is_older_one {

@@ -122,6 +122,32 @@ async fn one_that_appears_late_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_another_batch_is_asked_about_once() {
+    let house = House::new(1, 1).await;
+    // Somebody sends the same to another one.
+    let other = b"+14157779999\n".to_vec();
+    let stranger = house.plain(Options::default());
+    let input = std::io::Cursor::new(other);
+    stranger
+        .send_input(input, crate::support::lines())
+        .await
+        .unwrap();
+    house
+        .sandbox
+        .push_fault(fault("batch: reset answer, hide 4 lists"));
+    let options = Options {
+        grace: Duration::from_secs(30),
+        ..Options::default()
+    };
+    let input = std::io::Cursor::new(house.input());
+    let sender = house.sender(options).await;
+    let ended = sender.send_input(input, crate::support::lines()).await;
+    assert_eq!(ended.unwrap().found, 1);
+    // Two batches; the first look shows what time it is there, the fifth the batch; and each is compared once.
+    assert_eq!(house.sandbox.stats().requests, 2 + 5 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_earlier_process_doubt_is_settled_first() {
     let house = House::new(6, 2).await;
     // Neither the answer nor the list is to be had.
