@@ -218,8 +218,9 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
             "--spool DIR, or TMPDIR, keeps batches on another disk; --spool none does without, and then stops at every failure"
         }
         FailureKind::Unclear { failure, .. } if is_too_large(failure.kind()) => {
-            "the server takes no batch of this size any more, and one that may have been accepted is not split: a resume with \
-             --in-doubt skip leaves it, and its records can be sent as a list of their own (--skip, --limit, --journal)"
+            "the server takes no batch of this size any more, and one that may have been accepted is not split: look at the \
+             server's list of batches; a resume with --in-doubt skip takes it for sent, and if it is not there, its records are \
+             to be sent as a list of their own (--skip, --limit, --journal)"
         }
         // The list said nothing at all.
         FailureKind::Unclear { why, .. } if is_unanswered(why.kind()) => {
