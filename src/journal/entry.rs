@@ -121,6 +121,9 @@ pub enum Entry {
             with = "time::option"
         )]
         server_time: Option<SystemTime>,
+        /// How long ago its upload began, in milliseconds.
+        #[serde(default)]
+        upload_ms: u64,
     },
     /// Some of the messages that the API did not take, in the order of its answer. They are written
     /// before the batch is called accepted, in as many lines as it takes, each up to

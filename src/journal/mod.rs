@@ -21,7 +21,7 @@
 //!
 //! let (first, last) = (Position::of_record(1), Position::of_record(2));
 //! let batch = Batch { number: 1, first, last, messages: 2, bytes: 104, digest: 0x5eed };
-//! journal.append(&Entry::Commit { batch, server_time: None })?;
+//! journal.append(&Entry::Commit { batch, server_time: None, upload_ms: 0 })?;
 //! journal.sync()?;
 //! // Now, and not before, the batch's last bytes may leave; and then the process dies.
 //! drop(journal);
@@ -64,7 +64,7 @@ pub use self::error::{Fault, JournalError};
 pub use self::rejects::{Rejects, rejects};
 pub use self::rules::{Breach, Phase};
 pub(crate) use self::state::missing;
-pub use self::state::{BatchState, Moment, State, Status, Totals};
+pub use self::state::{BatchState, Committed, State, Status, Totals};
 pub use self::writer::Journal;
 
 /// The version of the format, and the only one that is read.

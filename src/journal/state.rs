@@ -1,7 +1,7 @@
 //! What all lines of a journal say together.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
@@ -49,10 +49,10 @@ pub struct BatchState {
     /// How often it was committed.
     pub commits: u32,
     /// When it was last committed.
-    pub committed_at: Moment,
+    pub committed_at: Committed,
     /// When the first attempt was committed that may have been accepted though the batch was to be sent again; `None` if it
     /// was not to be sent again.
-    pub resent_since: Option<Moment>,
+    pub resent_since: Option<Committed>,
     /// When it was found out what became of it, by the clock of the machine that did; `None` while nobody knows.
     pub settled_at: Option<SystemTime>,
     /// How many rejected messages of it are in the journal. Of a batch that was sent again they are those of the last attempt
@@ -74,13 +74,15 @@ pub(crate) struct Named {
     unplaced: u64,
 }
 
-/// When something was, by two clocks that need not agree, and of which one may have been wrong.
+/// When a batch was committed, by two clocks that need not agree, and of which one may have been wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct Committed {
     /// By the clock of the machine that wrote it down.
     pub at: SystemTime,
     /// By the server's, at the earliest; `None` if no answer had shown it by then.
     pub server_time: Option<SystemTime>,
+    /// How long its upload had taken until then.
+    pub upload: Duration,
 }
 
 /// What became of a batch.
@@ -271,8 +273,17 @@ impl Sum {
             self.batch(number).settled_at = Some(at);
         }
         match entry {
-            Entry::Commit { batch, server_time } => {
-                self.commit(Moment { at, server_time }, batch);
+            Entry::Commit {
+                batch,
+                server_time,
+                upload_ms,
+            } => {
+                let committed = Committed {
+                    at,
+                    server_time,
+                    upload: Duration::from_millis(upload_ms),
+                };
+                self.commit(committed, batch);
             }
             Entry::Rejected { batch, rejects } => {
                 let unplaced = rejects.iter().filter(|reject| reject.record.is_none());
@@ -369,7 +380,7 @@ impl Sum {
         self.state.not_before = Some(latest.map_or(not_before, |latest| latest.min(not_before)));
     }
 
-    fn commit(&mut self, at: Moment, batch: Batch) {
+    fn commit(&mut self, at: Committed, batch: Batch) {
         let process = self.state.resumed;
         let place = *self.places.entry(batch.number).or_insert_with(|| {
             self.state.batches.push(BatchState {

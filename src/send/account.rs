@@ -155,7 +155,7 @@ mod tests {
     use std::ops::RangeInclusive;
 
     use super::*;
-    use crate::journal::Moment;
+    use crate::journal::Committed;
     use crate::position::Position;
 
     fn batch(number: u64, records: RangeInclusive<u64>) -> Batch {
@@ -175,9 +175,10 @@ mod tests {
             process: 0,
             status: Status::Committed,
             commits: 1,
-            committed_at: Moment {
+            committed_at: Committed {
                 at: std::time::SystemTime::UNIX_EPOCH,
                 server_time: None,
+                upload: Default::default(),
             },
             resent_since: None,
             settled_at: None,

@@ -7,7 +7,7 @@ use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{DATE, HeaderMap};
 
-use crate::journal;
+use crate::journal::Committed;
 
 /// What is known of the server's clock.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) enum Moment {
     /// sleeps.
     Here(SystemTime, Instant),
     /// In an earlier process, as the journal has it.
-    Then(journal::Moment),
+    Then(Committed),
 }
 
 impl Clock {
@@ -104,9 +104,10 @@ impl Moment {
             Self::Here(time, instant) => {
                 Self::Here(earlier(time), instant.checked_sub(by).unwrap_or(instant))
             }
-            Self::Then(moment) => Self::Then(journal::Moment {
+            Self::Then(moment) => Self::Then(Committed {
                 at: earlier(moment.at),
                 server_time: moment.server_time.map(earlier),
+                ..moment
             }),
         }
     }
@@ -114,7 +115,7 @@ impl Moment {
     /// When that was by the server's clock, at the earliest.
     pub(super) fn server_time(self, clock: &Clock) -> Timestamp {
         match self {
-            Self::Then(journal::Moment {
+            Self::Then(Committed {
                 server_time: Some(time),
                 ..
             }) => Timestamp::try_from(time).unwrap_or(Timestamp::MIN),
@@ -135,7 +136,7 @@ impl Moment {
     pub(super) const fn is_shown(self) -> bool {
         !matches!(
             self,
-            Self::Then(journal::Moment {
+            Self::Then(Committed {
                 server_time: None,
                 ..
             })
@@ -158,9 +159,10 @@ mod tests {
     fn a_server_an_hour_ahead_is_believed() {
         let clock = Clock::default();
         let now = Timestamp::now();
-        let moment = Moment::Then(journal::Moment {
+        let moment = Moment::Then(Committed {
             at: now.try_into().unwrap(),
             server_time: None,
+            upload: Duration::ZERO,
         });
         assert_eq!(moment.server_time(&clock), now);
         assert_eq!(clock.earliest(), None);

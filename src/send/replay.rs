@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::SystemTime;
 
 use crate::encode::Batch;
-use crate::journal::{BatchState, Moment, State, Status};
+use crate::journal::{BatchState, Committed, State, Status};
 use crate::send::outcome::{Failure, FailureKind, RejectCount};
 
 /// The batches of a journal whose records must not just be sent again, in the input's order.
@@ -29,9 +29,9 @@ pub(super) struct Planned {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Doubt {
     /// When the first of its attempts was committed that may have been accepted.
-    pub(super) since: Moment,
+    pub(super) since: Committed,
     /// When it was last committed.
-    pub(super) committed: Moment,
+    pub(super) committed: Committed,
     /// It is to be sent again if it is not found.
     pub(super) is_decided: bool,
 }
@@ -41,9 +41,9 @@ impl Doubt {
         let is_decided = batch.status == Status::Resend;
         let now = SystemTime::now();
         // By a clock that has been put back since, it is later than now: then, at the latest, it was.
-        let moment = |moment: Moment| Moment {
-            at: moment.at.min(now),
-            ..moment
+        let moment = |committed: Committed| Committed {
+            at: committed.at.min(now),
+            ..committed
         };
         batch.status.is_open().then(|| Self {
             since: moment(batch.resent_since.unwrap_or(batch.committed_at)),

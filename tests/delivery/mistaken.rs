@@ -109,28 +109,36 @@ fn pass(house: &House, time: Duration) {
 /// Moves all times of the journal: this machine's, and the server's.
 fn move_times(house: &House, by: SignedDuration, server_by: SignedDuration) {
     const SERVER_TIME: &str = r#","server_time":""#;
-    let text = std::fs::read_to_string(house.journal()).unwrap();
-    let mut chain = 0;
-    let mut moved = String::new();
-    for line in text.lines() {
-        let (body, _) = line.rsplit_once(r#"","crc":""#).unwrap();
-        let (entry, at) = body.rsplit_once(r#","at":""#).unwrap();
-        let moved_time = |time: &str, by| format!("{:.3}", time.parse::<Timestamp>().unwrap() + by);
+    rewrite(house, |entry, at| {
+        let moved = |time: &str, by| format!("{:.3}", time.parse::<Timestamp>().unwrap() + by);
         let entry = match entry.split_once(SERVER_TIME) {
             Some((before, rest)) => {
                 let (time, behind) = rest.split_once('"').unwrap();
-                let time = moved_time(time, server_by);
+                let time = moved(time, server_by);
                 format!("{before}{SERVER_TIME}{time}\"{behind}")
             }
             None => entry.to_owned(),
         };
-        let body = format!(r#"{entry},"at":"{}""#, moved_time(at, by));
+        (entry, moved(at, by))
+    });
+}
+
+/// Writes each line of the journal anew, of what it says and when.
+fn rewrite(house: &House, line: impl Fn(&str, &str) -> (String, String)) {
+    let text = std::fs::read_to_string(house.journal()).unwrap();
+    let mut chain = 0;
+    let mut rewritten = String::new();
+    for before in text.lines() {
+        let (body, _) = before.rsplit_once(r#"","crc":""#).unwrap();
+        let (entry, at) = body.rsplit_once(r#","at":""#).unwrap();
+        let (entry, at) = line(entry, at);
+        let body = format!(r#"{entry},"at":"{at}""#);
         let mut hasher = crc32fast::Hasher::new_with_initial(chain);
         hasher.update(body.as_bytes());
         chain = hasher.finalize();
-        moved += &format!("{body},\"crc\":\"{chain:08x}\"}}\n");
+        rewritten += &format!("{body},\"crc\":\"{chain:08x}\"}}\n");
     }
-    std::fs::write(house.journal(), moved).unwrap();
+    std::fs::write(house.journal(), rewritten).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -200,6 +208,25 @@ async fn the_grace_period_is_waited_for_by_the_server_s_clock() {
     };
     let report = house.run(options).await.unwrap();
     assert_eq!(report.found, 1);
+    house.assert_exactly_once();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_as_old_as_the_begin_of_a_long_upload_is_not_missed() {
+    let house = House::new(4, 2).await;
+    in_doubt_at(&house, "batch 2: reset answer").await;
+    // Such as one that was made of a pipe, for five hours; and this server has stamped it when it began.
+    rewrite(&house, |entry, at| {
+        let entry = match entry.split_once(r#","upload_ms":"#) {
+            Some((before, _)) => format!(r#"{before},"upload_ms":18000000}}"#),
+            None => entry.to_owned(),
+        };
+        (entry, at.to_owned())
+    });
+    house.sandbox.age(Duration::from_secs(4 * 3_600));
+    let stopped = house.run(resend()).await.unwrap_err();
+    let why = stopped.to_string();
+    assert!(why.contains("before this one's last bytes left"), "{why}");
     house.assert_exactly_once();
 }
 

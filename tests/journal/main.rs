@@ -73,6 +73,7 @@ fn commit(number: u64, first: u64, last: u64) -> Entry {
         batch,
         // As a process has it that has had an answer.
         server_time: (number > 1).then(some_time),
+        upload_ms: 1_000 * number,
     }
 }
 

@@ -239,8 +239,13 @@ fn compare_batch(state: &BatchState, history: &[Entry]) {
     let commits = history.iter().filter(is_commit).count();
     assert_eq!(state.commits as usize, commits);
     let from = history.iter().rposition(|it| is_commit(&it)).unwrap();
-    let (batch, server_time) = (state.batch, state.committed_at.server_time);
-    assert_eq!(history[from], Entry::Commit { batch, server_time });
+    let committed = state.committed_at;
+    let commit = Entry::Commit {
+        batch: state.batch,
+        server_time: committed.server_time,
+        upload_ms: committed.upload.as_millis().try_into().unwrap(),
+    };
+    assert_eq!(history[from], commit);
     // Those of the last attempt that has named any, unless a later one was accepted by its own answer.
     let mut named: Vec<Option<u64>> = Vec::new();
     for entry in history {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::{Delivery, Item, Shared, accepted_entry};
 use crate::journal::Entry;
@@ -85,6 +86,7 @@ impl Delivery<'_> {
         };
         attempted.bearer = Some(upload.bearer().clone());
         attempted.began = Moment::now();
+        let opened = Instant::now();
         let attempt = item.attempt;
         shared
             .handler
@@ -123,6 +125,7 @@ impl Delivery<'_> {
             .sync(Entry::Commit {
                 batch: end.batch,
                 server_time: shared.client.clock().earliest(),
+                upload_ms: u64::try_from(opened.elapsed().as_millis()).unwrap_or(u64::MAX),
             })
             .await
             .map_err(Outcome::Incomplete)?;

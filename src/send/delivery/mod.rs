@@ -27,9 +27,9 @@ use crate::send::policy::{Action, Circumstances, Policy};
 use crate::send::replay::Doubt;
 use crate::send::source::Source;
 
-/// For a batch that an earlier process sent it is unknown when its upload began: this long before its last bytes
-/// left, at the most.
-const LONGEST_UPLOAD: Duration = Duration::from_secs(3_600);
+/// For a batch that an earlier process sent, its upload is taken to have begun this long before its last bytes left, if
+/// not longer.
+const LONG_UPLOAD: Duration = Duration::from_secs(3_600);
 
 /// What became of a batch, or of the parts it had to be split into.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Suspects {
     fn of(doubt: Doubt) -> Self {
         let since = Moment::Then(doubt.since);
         Self {
-            began: since.before(LONGEST_UPLOAD),
+            began: since.before(LONG_UPLOAD.max(doubt.since.upload)),
             sure_since: since,
             committed: Moment::Then(doubt.committed),
         }

@@ -154,10 +154,12 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
             bytes: 1,
             digest: digest(&envelope, numbers),
         };
-        let server_time = None;
-        journal
-            .append(&Entry::Commit { batch, server_time })
-            .unwrap();
+        let commit = Entry::Commit {
+            batch,
+            server_time: None,
+            upload_ms: 0,
+        };
+        journal.append(&commit).unwrap();
         let (mut rejects, mut messages) = (Vec::new(), Vec::new());
         for (&at, index) in valid.iter().zip(1..) {
             let code = "SMS-RC-410".to_owned();
