@@ -309,10 +309,10 @@ fn segments(tally: &Tally) -> Markup {
                         @for (each, these) in &tally.segments {
                             tr {
                                 th scope="row" {
-                                    @match each { 0 => "not known", 20 => "20 or more", each => (each) }
+                                    @match each { None => "not known", Some(20) => "20 or more", Some(each) => (each) }
                                 }
                                 td.number { (HumanCount(these.count)) }
-                                td.number { @if *each == 0 { "–" } @else { (HumanCount(u64::from(*each) * these.count)) } }
+                                td.number { @match each { None => "–", Some(each) => (HumanCount(u64::from(*each) * these.count)) } }
                                 td.number { (these.cost.amount()) }
                                 td.bars { (chart::bar(&[
                                     Part { key: "sent", label: "messages", number: these.count },

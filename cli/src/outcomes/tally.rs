@@ -25,8 +25,8 @@ pub(crate) struct Tally {
     pub(crate) statuses: BTreeMap<String, u64>,
     /// By code: how many were rejected with it, and how many failed.
     pub(crate) codes: BTreeMap<String, Failed>,
-    /// By how many segments a message took.
-    pub(crate) segments: BTreeMap<u32, Messages>,
+    /// By how many segments a message took, if the server says it.
+    pub(crate) segments: BTreeMap<Option<u32>, Messages>,
     pub(crate) batches: Vec<BatchTally>,
     /// Messages that the API has of the run's batches, and the list has not.
     pub(crate) left: u64,
@@ -114,7 +114,7 @@ impl Tally {
         let cost = row.cost.unwrap_or_default();
         if row.message_id.is_some() || row.segments.is_some() {
             // 0 is for those of which it is not known.
-            let segments = self.segments.entry(row.segments.unwrap_or(0).min(20));
+            let segments = self.segments.entry(row.segments.map(|each| each.min(20)));
             let messages = segments.or_default();
             messages.count += 1;
             messages.cost += cost;
@@ -177,7 +177,7 @@ impl Tally {
     pub(crate) fn totals(&self) -> (u64, Cost) {
         let (mut segments, mut cost) = (0, Cost::default());
         for (each, messages) in &self.segments {
-            segments += u64::from(*each) * messages.count;
+            segments += u64::from(each.unwrap_or(0)) * messages.count;
             cost += messages.cost;
         }
         (segments, cost)
@@ -187,11 +187,11 @@ impl Tally {
     pub(crate) fn segments_in_words(&self) -> String {
         let (segments, _) = self.totals();
         let segments = readable::count(segments, "segment", "segments");
-        match self.segments.get(&0) {
+        match self.segments.get(&None) {
             None => segments,
             Some(Messages { count: unknown, .. }) => {
                 let unknown = readable::count(*unknown, "message", "messages");
-                format!("{segments} (not known of {unknown})")
+                format!("{segments} (unknown for {unknown})")
             }
         }
     }
@@ -237,12 +237,13 @@ mod tests {
             count,
             ..Messages::default()
         };
-        tally.segments.insert(2, messages(3));
+        tally.segments.insert(Some(2), messages(3));
+        tally.segments.insert(Some(0), messages(1));
         assert_eq!(tally.segments_in_words(), "6 segments");
-        tally.segments.insert(0, messages(1));
+        tally.segments.insert(None, messages(1));
         assert_eq!(
             tally.segments_in_words(),
-            "6 segments (not known of 1 message)"
+            "6 segments (unknown for 1 message)"
         );
     }
 }
