@@ -40,26 +40,66 @@ struct Paging {
     next_page_token: Option<String>,
 }
 
-impl<T> Page<T> {
-    /// What is to be asked for to get the next page, if there is one.
-    fn next(&mut self) -> Option<String> {
-        self.paging.as_mut()?.next_page_token.take()
-    }
+/// Goes through the pages of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    next: Next,
+    /// One of the tokens before, against which the next ones are compared.
+    mark: Option<String>,
+    /// How many tokens came since, and how many are compared with it.
+    since_mark: u64,
+    compared: u64,
+}
 
-    /// The same of the page that was asked for by `token`.
+#[derive(Debug, Default, Clone)]
+enum Next {
+    #[default]
+    First,
+    Token(String),
+    None,
+}
+
+impl Pages {
+    /// The next page, `asked` for by its token, the first one without; `None` behind the last.
     ///
     /// # Errors
-    /// If it is said to follow on itself: it would be asked for without end, and what follows in truth is not known.
-    pub(crate) fn next_behind(&mut self, token: Option<&str>) -> Result<Option<String>, Failure> {
-        let next = self.next();
-        if next.is_some() && next.as_deref() == token {
+    /// If it cannot be had: then it is asked for again by the next call. And if the pages are said to follow on
+    /// themselves: they would be asked for without end, and what follows in truth is not known.
+    pub(crate) async fn next<T>(
+        &mut self,
+        asked: impl AsyncFnOnce(Option<&str>) -> Result<Page<T>, Failure>,
+    ) -> Result<Option<Vec<T>>, Failure> {
+        let page = match &self.next {
+            Next::First => asked(None).await?,
+            Next::Token(token) => asked(Some(token)).await?,
+            Next::None => return Ok(None),
+        };
+        let token = page.paging.and_then(|paging| paging.next_page_token);
+        self.next = match token {
+            Some(token) => Next::Token(self.another(token)?),
+            None => Next::None,
+        };
+        Ok(Some(page.records))
+    }
+
+    /// A token that is not one of those before. Of a circle that is noticed when it has been gone through a few times at most,
+    /// however long it is and what led to it, by comparison with a single one (Brent, "An improved Monte Carlo factorization
+    /// algorithm", 1980).
+    fn another(&mut self, token: String) -> Result<String, Failure> {
+        if self.mark.as_ref() == Some(&token) {
             return Err(FailureKind::Transport {
                 step: "reading the server's list",
-                reason: "a page is said to follow on itself".to_owned(),
+                reason: "its pages are said to follow on themselves".to_owned(),
             }
             .into());
         }
-        Ok(next)
+        if self.since_mark == self.compared {
+            self.mark = Some(token.clone());
+            self.compared = (2 * self.compared).max(1);
+            self.since_mark = 0;
+        }
+        self.since_mark += 1;
+        Ok(token)
     }
 }
 
@@ -136,19 +176,47 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_page_that_follows_on_itself_is_not_the_last() {
-        let next_behind = |json: &str, token| {
-            let mut page: Page<u64> = serde_json::from_str(json).unwrap();
-            page.next_behind(token)
-        };
-        let last = r#"{"records":[1],"paging":{"perPage":1}}"#;
-        assert_eq!(next_behind(last, Some("a")).unwrap(), None);
-        let another = r#"{"records":[1],"paging":{"nextPageToken":"a"}}"#;
-        for token in [None, Some("b")] {
-            let next = next_behind(another, token).unwrap();
-            assert_eq!(next.as_deref(), Some("a"));
+    fn page(next: Option<u64>) -> Page<u64> {
+        let paging = next.map(|next| format!(r#""paging":{{"nextPageToken":"{next}"}},"#));
+        let json = format!(r#"{{{}"records":[]}}"#, paging.unwrap_or_default());
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[tokio::test]
+    async fn pages_are_gone_through_to_the_last() {
+        let mut pages = Pages::default();
+        for token in 0..1_000 {
+            let asked = async |asked: Option<&str>| {
+                let expected = (token > 0).then(|| token.to_string());
+                assert_eq!(asked, expected.as_deref());
+                Ok(page((token < 999).then_some(token + 1)))
+            };
+            assert!(pages.next(asked).await.unwrap().is_some());
         }
-        assert!(next_behind(another, Some("a")).is_err());
+        let asked = async |_: Option<&str>| panic!("there is none");
+        assert!(pages.next::<u64>(asked).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn pages_that_follow_on_themselves_have_no_last() {
+        for (lead, circle) in [(0, 1), (1, 1), (0, 2), (3, 2), (7, 5), (100, 40)] {
+            let mut pages = Pages::default();
+            let mut asked = 0;
+            let failure = loop {
+                let token = if asked < lead {
+                    asked
+                } else {
+                    lead + (asked - lead) % circle
+                };
+                asked += 1;
+                match pages.next(async |_| Ok(page(Some(token)))).await {
+                    Ok(more) => assert!(more.is_some()),
+                    Err(failure) => break failure,
+                }
+                assert!(asked < 4 * (lead + circle) + 4, "{lead}, {circle}");
+            };
+            assert!(failure.to_string().contains("follow on themselves"));
+            assert!(asked > lead + circle, "{lead}, {circle}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::envelope::Dialect;
 use crate::message::PhoneNumber;
-use crate::send::ask::{MAX_PAGE, Question, ask_page, page_size};
+use crate::send::ask::{MAX_PAGE, Pages, Question, ask_page, page_size};
 use crate::send::client::{Client, WaitingFor};
 use crate::send::outcome::Failure;
 use crate::send::policy::Retry;
@@ -52,13 +52,7 @@ pub struct OptOuts<'c> {
     retry: Retry,
     page_size: u32,
     waiting: Box<dyn Fn(WaitingFor, Duration) + Send + Sync + 'c>,
-    next: Next,
-}
-
-enum Next {
-    First,
-    Page(String),
-    None,
+    pages: Pages,
 }
 
 impl Client {
@@ -87,7 +81,7 @@ impl Client {
             retry: Retry::default(),
             page_size: MAX_PAGE,
             waiting: Box::new(|_, _| ()),
-            next: Next::First,
+            pages: Pages::default(),
         }
     }
 }
@@ -116,23 +110,16 @@ impl<'c> OptOuts<'c> {
     /// # Errors
     /// If the API does not give it.
     pub async fn next_page(&mut self) -> Result<Option<Vec<OptOut>>, Failure> {
-        let page = match &self.next {
-            Next::None => return Ok(None),
-            Next::First => None,
-            Next::Page(token) => Some(token.as_str()),
-        };
+        let query = [("from", self.from.as_str())];
         let question = Question {
             path: Dialect::default().opt_outs_path(),
-            query: &[("from", self.from.as_str())],
+            query: &query,
             retry: self.retry,
         };
-        let answer = ask_page(self.client, question, self.page_size, page, &*self.waiting);
-        let mut answer = answer.await?;
-        self.next = match answer.next_behind(page)? {
-            Some(next) => Next::Page(next),
-            None => Next::None,
-        };
-        Ok(Some(answer.records))
+        let (client, size, waiting) = (self.client, self.page_size, &*self.waiting);
+        let asked =
+            async |token: Option<&str>| ask_page(client, question, size, token, waiting).await;
+        self.pages.next(asked).await
     }
 }
 
@@ -147,6 +134,13 @@ impl fmt::Debug for OptOuts<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A page can be waited for on any thread: that it compiles is the test.
+    #[expect(dead_code)]
+    fn pages_are_for_any_thread(mut pages: OptOuts<'_>) {
+        fn is_send(_: impl Send) {}
+        is_send(pages.next_page());
+    }
 
     #[test]
     fn who_has_not_opted_in_is_not_sent_to() {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::encode::Batch;
-use crate::send::ask::{MAX_PAGE, Page, Question, ask_page, page_size};
+use crate::send::ask::{MAX_PAGE, Page, Pages, Question, ask_page, page_size};
 use crate::send::blocking::blocking;
 use crate::send::client::WaitingFor;
 use crate::send::clock::Moment;
@@ -338,11 +338,10 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
     let sender = digits(shared.from.as_str());
     let mut found = Vec::new();
     let mut seen = HashSet::new();
-    let mut token: Option<String> = None;
-    loop {
-        let mut page: Page<Listed> = ask(shared, sought, path, &query, token.as_deref()).await?;
-        let next = page.next_behind(token.as_deref())?;
-        for listed in page.records {
+    let mut pages = Pages::default();
+    let asked = async |token: Option<&str>| ask(shared, sought, path, &query, token).await;
+    while let Some(page) = pages.next::<Listed>(asked).await? {
+        for listed in page {
             let created = listed.creation_time.as_deref().and_then(timestamp);
             let fits = listed.from.as_deref().is_none_or(|from| digits(from) == sender)
                 && listed.batch_size.is_none_or(|size| size <= sought.batch.messages)
@@ -364,11 +363,8 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
                 });
             }
         }
-        if next.is_none() {
-            return Ok(found);
-        }
-        token = next;
     }
+    Ok(found)
 }
 
 /// A time as RFC 3339 has it, in any zone.

@@ -41,7 +41,7 @@ pub use self::records::{
     BatchPhase, BatchStatus, DeliveryStatus, MessageStatus, StatusCount, Statuses,
 };
 use crate::envelope::Dialect;
-use crate::send::ask::{BEFORE_ALL, MAX_PAGE, Question, ask, ask_page, page_size};
+use crate::send::ask::{BEFORE_ALL, MAX_PAGE, Pages, Question, ask, ask_page, page_size};
 use crate::send::{Client, Failure, FailureKind, Retry, WaitingFor};
 
 /// The API's lists begin 24 hours ago unless they are told otherwise, so they are told when the batch was created; and
@@ -133,7 +133,7 @@ impl<'c> Readback<'c> {
             batch: batch.clone(),
             since: since(batch),
             view,
-            next: Next::First,
+            pages: Pages::default(),
         }
     }
 
@@ -160,14 +160,7 @@ pub struct Messages<'r> {
     batch: BatchStatus,
     since: String,
     view: View,
-    next: Next,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Next {
-    First,
-    Token(String),
-    None,
+    pages: Pages,
 }
 
 impl<'r> Messages<'r> {
@@ -176,11 +169,6 @@ impl<'r> Messages<'r> {
     /// # Errors
     /// If the API cannot be asked, or answers with anything else. Then the same page can be asked for again.
     pub async fn next_page(&mut self) -> Result<Option<Vec<MessageStatus>>, Failure> {
-        let token = match &self.next {
-            Next::First => None,
-            Next::Token(token) => Some(token.clone()),
-            Next::None => return Ok(None),
-        };
         let mut query = query(&self.batch, &self.since);
         query.push(("direction", "Outbound"));
         let view = match self.view {
@@ -191,12 +179,10 @@ impl<'r> Messages<'r> {
         let readback = self.readback;
         let question = readback.question(readback.dialect.messages_path(), &query);
         let (size, waiting) = (readback.page_size, &*readback.waiting);
-        let mut page = ask_page(readback.client, question, size, token.as_deref(), waiting).await?;
-        self.next = match page.next_behind(token.as_deref())? {
-            Some(next) => Next::Token(next),
-            None => Next::None,
+        let asked = async |token: Option<&str>| {
+            ask_page(readback.client, question, size, token, waiting).await
         };
-        Ok(Some(page.records))
+        self.pages.next(asked).await
     }
 
     /// The messages one after the other.

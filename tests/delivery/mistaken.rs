@@ -485,7 +485,7 @@ async fn a_list_without_an_end_is_not_read_forever() {
     ));
     let stopped = house.run(resend()).await.unwrap_err();
     assert!(
-        stopped.to_string().contains("follow on itself"),
+        stopped.to_string().contains("follow on themselves"),
         "{stopped}"
     );
     house.sandbox.set_faults(FaultPlan::new());
