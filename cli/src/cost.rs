@@ -23,11 +23,23 @@ impl Cost {
 
     /// As people read it: to the hundredth of a cent, without needless zeros.
     pub(crate) fn amount(self) -> String {
-        let mut amount = rounded(self.0, 4).normalize();
-        // Cents are always there.
-        if amount.scale() < 2 {
-            amount.rescale(2);
-        }
+        self.amount_in(self.digits())
+    }
+
+    /// How many digits it has behind the point for people. Cents are always there.
+    fn digits(self) -> u32 {
+        rounded(self.0, 4).normalize().scale().max(2)
+    }
+
+    /// How many digits all of these have, where they stand below each other.
+    pub(crate) fn digits_of(costs: impl IntoIterator<Item = Self>) -> u32 {
+        costs.into_iter().map(Self::digits).max().unwrap_or(2)
+    }
+
+    /// The same as [`amount`](Self::amount), in so many digits.
+    pub(crate) fn amount_in(self, digits: u32) -> String {
+        let mut amount = rounded(self.0, 4);
+        amount.rescale(digits);
         let told = amount.to_string();
         let (whole, rest) = told.split_once('.').unwrap_or((&told, "00"));
         match whole.parse() {
@@ -119,5 +131,10 @@ mod tests {
         }
         let cost = Cost::of(12_345.675).unwrap();
         assert_eq!(cost.in_cents().amount(), "12,345.68");
+        let column = [9.265, 0.34, 69.6915].map(|said| Cost::of(said).unwrap());
+        let digits = Cost::digits_of(column);
+        let told = column.map(|cost| cost.amount_in(digits));
+        assert_eq!(told, ["9.2650", "0.3400", "69.6915"]);
+        assert_eq!(Cost::digits_of([]), 2);
     }
 }

@@ -13,6 +13,7 @@ use super::row::{
 };
 use super::tally::Tally;
 use crate::clean;
+use crate::cost::Cost;
 use crate::readable::batches;
 
 /// How many batches the table has.
@@ -291,6 +292,8 @@ fn segments(tally: &Tally) -> Markup {
     let longest = longest.max().unwrap_or(1);
     let (segments, cost) = tally.totals();
     let messages: u64 = tally.segments.values().map(|messages| messages.count).sum();
+    let costs = tally.segments.values().map(|messages| messages.cost);
+    let digits = Cost::digits_of(costs.chain([cost]));
     html! {
         section aria-labelledby="segments" {
             h2 #segments { "Segments and cost" }
@@ -313,7 +316,7 @@ fn segments(tally: &Tally) -> Markup {
                                 }
                                 td.number { (HumanCount(these.count)) }
                                 td.number { @match each { None => "–", Some(each) => (HumanCount(u64::from(*each) * these.count)) } }
-                                td.number { (these.cost.amount()) }
+                                td.number { (these.cost.amount_in(digits)) }
                                 td.bars { (chart::bar(&[
                                     Part { key: "sent", label: "messages", number: these.count },
                                 ], longest)) }
@@ -324,7 +327,7 @@ fn segments(tally: &Tally) -> Markup {
                         th scope="row" { "Together" }
                         td.number { (HumanCount(messages)) }
                         td.number { (HumanCount(segments)) }
-                        td.number { (cost.amount()) }
+                        td.number { (cost.amount_in(digits)) }
                         td.bars {}
                     } }
                 }
@@ -336,6 +339,8 @@ fn segments(tally: &Tally) -> Markup {
 
 fn batch_table(tally: &Tally) -> Markup {
     let more = tally.batches.len().saturating_sub(MOST_BATCHES);
+    let shown = tally.batches.iter().take(MOST_BATCHES);
+    let digits = Cost::digits_of(shown.clone().map(|batch| batch.cost));
     html! {
         section aria-labelledby="batches" {
             h2 #batches { "Batches" }
@@ -351,7 +356,7 @@ fn batch_table(tally: &Tally) -> Markup {
                         th scope="col" { "Server's id" }
                     } }
                     tbody {
-                        @for batch in tally.batches.iter().take(MOST_BATCHES) {
+                        @for batch in shown {
                             tr {
                                 th.number scope="row" { (HumanCount(batch.number)) }
                                 td.number { (HumanCount(batch.records[0])) "–" (HumanCount(batch.records[1])) }
@@ -362,7 +367,7 @@ fn batch_table(tally: &Tally) -> Markup {
                                 td.number { (HumanCount(batch.delivered)) }
                                 td.number { (HumanCount(batch.sent)) }
                                 td.number { (HumanCount(batch.failed)) }
-                                td.number { (batch.cost.amount()) }
+                                td.number { (batch.cost.amount_in(digits)) }
                                 td { @if let Some(id) = &batch.id { code { (clean::short(id)) } } }
                             }
                         }
