@@ -25,13 +25,15 @@ pub(crate) struct Names {
     format: Format,
     /// The fields of the text that were in no record yet.
     missing: Vec<Missing>,
-    /// Where a recipient may be, until one was there, or one that differs by its case only.
+    /// Where a recipient may be, in records of NDJSON until one was there, or one that differs by its case only.
     recipient: Vec<String>,
     /// A key in which none is looked for, and the name that it differs from by its case only.
     unlike: Option<(String, String)>,
     /// The columns in which the recipient may be, that first in which it is taken to be; `None` if it was said where it is.
     columns: Option<Vec<String>>,
-    /// Names of columns that are something else, because the text has them.
+    /// What the records' own texts are called.
+    text: String,
+    /// The fields of the text.
     fields: Vec<String>,
     /// Whether the list has texts of its own; `None` if that does not matter, or is counted otherwise.
     has_texts: Option<bool>,
@@ -63,12 +65,12 @@ impl Names {
         let is_text = |field: &&str| field.eq_ignore_ascii_case(TEXT);
         let has_own = list.text_field.is_none() && !fields.iter().any(is_text);
         let is_ndjson = format == Format::Ndjson;
+        let text = list.text_field.as_deref().unwrap_or(TEXT);
         let to = match &list.to_field {
             Some(name) => vec![name.clone()],
-            None => RECIPIENT_NAMES.iter().map(ToString::to_string).collect(),
+            None => recipient_names(text),
         };
-        let named = fields.iter().copied().chain(list.text_field.as_deref());
-        let named = named.map(ToOwned::to_owned).collect();
+        let named = fields.iter().copied().map(ToOwned::to_owned).collect();
         let missing = fields
             .into_iter()
             .filter(|_| is_ndjson)
@@ -79,9 +81,10 @@ impl Names {
         Self {
             format,
             missing: missing.collect(),
-            recipient: if is_ndjson { to } else { Vec::new() },
+            recipient: to,
             unlike: None,
             columns: list.to_field.is_none().then(Vec::new),
+            text: text.to_owned(),
             fields: named,
             has_texts: (list.template.is_some() && has_own).then_some(false),
             begins_otherwise: list.format.is_none().then_some(false),
@@ -193,10 +196,35 @@ impl Names {
             self.lines += 1;
             let has_texts = names.iter().any(|name| name.eq_ignore_ascii_case(TEXT));
             self.has_texts = self.has_texts.map(|_| has_texts);
-            let is_other = |name: &&String| self.fields.contains(name);
-            let columns: Vec<_> = names.iter().filter(|name| !is_other(name)).collect();
-            self.columns = self.columns.take().map(|_| candidates(&columns));
+            if self.columns.is_some() {
+                self.columns = Some(self.candidates(&names));
+            }
         }
+    }
+
+    /// Of these columns, that in which the recipient is, and the others in which it would be looked for, but for those that
+    /// the text has.
+    fn candidates(&self, columns: &[String]) -> Vec<String> {
+        let called = |name: &String| {
+            let is_alike = |&column: &usize| columns[column].eq_ignore_ascii_case(name);
+            let mut alike: Vec<_> = (0..columns.len()).filter(is_alike).collect();
+            // One that is called exactly so goes before.
+            alike.sort_by_key(|&column| columns[column] != *name);
+            alike
+        };
+        // Whatever its name is, nobody's number is looked for in it.
+        let own = called(&self.text).first().copied();
+        let found = self.recipient.iter().flat_map(called);
+        let mut found = found.filter(|column| Some(*column) != own);
+        // It is taken from there whether or not the text has it.
+        let taken = found.next();
+        let is_in_text = |column: &usize| {
+            let mut fields = self.fields.iter();
+            fields.any(|field| field.eq_ignore_ascii_case(&columns[*column]))
+        };
+        let others = found.filter(|column| !is_in_text(column));
+        let all = taken.into_iter().chain(others);
+        all.map(|column| columns[column].clone()).collect()
     }
 
     fn object(&mut self, line: &[u8]) {
@@ -243,16 +271,10 @@ impl Names {
     }
 }
 
-/// Of these columns, those in which the recipient is looked for, in the order in which it is.
-fn candidates(columns: &[&String]) -> Vec<String> {
-    let called = |name: &&str| {
-        let is_alike = |column: &&&String| column.eq_ignore_ascii_case(name);
-        let mut alike: Vec<_> = columns.iter().filter(is_alike).collect();
-        // One that is called exactly so goes before.
-        alike.sort_by_key(|column| column.as_str() != *name);
-        alike.into_iter().map(ToString::to_string)
-    };
-    RECIPIENT_NAMES.iter().flat_map(called).collect()
+/// Where a recipient is looked for, if the records' own texts are called so.
+fn recipient_names(text: &str) -> Vec<String> {
+    let names = RECIPIENT_NAMES.iter().filter(|name| **name != text);
+    names.map(ToString::to_string).collect()
 }
 
 /// A list that is looked at while it is read.
@@ -311,7 +333,10 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
+    use batchcast::input::{Csv, Parse as _, Record, Records as _, Template};
+
     use super::*;
+    use crate::config;
 
     fn looked_for(format: Format, fields: &[&str]) -> Names {
         let missing = fields.iter().map(|&name| Missing {
@@ -324,6 +349,7 @@ mod tests {
             recipient: Vec::new(),
             unlike: None,
             columns: None,
+            text: TEXT.to_owned(),
             fields: Vec::new(),
             has_texts: Some(false),
             begins_otherwise: None,
@@ -397,6 +423,48 @@ mod tests {
             ("to,name\nx,text\ntext,text\n", false),
         ] {
             assert_eq!(!seen(Format::Csv, &[], list, 4).is_empty(), has_texts);
+        }
+    }
+
+    #[test]
+    fn the_recipient_is_in_the_column_that_the_parser_takes() {
+        for (header, text, fields, found) in [
+            ("phone,mobile,cell", None, "", "phone,mobile,cell"),
+            // Who names one in the text knows of it; the numbers are taken from where they are.
+            ("mobile,phone,cell", None, "{{phone}}", "phone,mobile,cell"),
+            ("phone,Mobile,cell", None, "{{mobile}}", "phone,cell"),
+            (
+                "phone,mobile,cell",
+                Some("phone"),
+                "{{phone}}",
+                "mobile,cell",
+            ),
+            // Of two that differ by their case only, that which is called exactly so.
+            ("Cell,phone,Phone", Some("phone"), "", "Cell"),
+            ("Mobile,mobile", None, "", "mobile,Mobile"),
+        ] {
+            let template = Template::parse(&format!("Hi {fields}")).unwrap();
+            let names = Names {
+                text: text.unwrap_or(TEXT).to_owned(),
+                recipient: recipient_names(text.unwrap_or(TEXT)),
+                fields: template.fields().map(ToOwned::to_owned).collect(),
+                ..looked_for(Format::Csv, &[])
+            };
+            let columns: Vec<_> = header.split(',').map(ToOwned::to_owned).collect();
+            let told = names.candidates(&columns);
+            assert_eq!(told.join(","), found, "{header}");
+
+            let number = |column: usize| format!("+1650555010{column}");
+            let numbers: Vec<_> = (0..columns.len()).map(number).collect();
+            let list = format!("{header}\n{}\n", numbers.join(","));
+            let fields = config::fields(None, text, None);
+            let mut parser = Csv::new(&fields).with_template(template);
+            let mut records = parser.block(list.as_bytes(), true);
+            let Some(Record::Message(message)) = records.next().unwrap() else {
+                panic!("{list}")
+            };
+            let taken = columns.iter().position(|column| *column == told[0]);
+            assert_eq!(message.to.as_str(), number(taken.unwrap()), "{list}");
         }
     }
 }

@@ -457,8 +457,14 @@ fn another_column_that_may_hold_the_number_is_told() {
         "{told}"
     );
     // What is said, or is in the text, is meant.
-    let told = run("--json", "{{cell}}, {{Mobile}}");
+    let told = run("--json", "{{Cell}}, {{mobile}}");
     assert!(told.contains(r#""warnings":[]"#), "{told}");
+    // Though the text has it, the numbers are there.
+    let told = run("--json", "{{phone}}, {{mobile}}");
+    assert!(
+        told.contains("taken from Phone, and there is cell as well"),
+        "{told}"
+    );
     let told = run("--json --to-field Mobile", "Hi");
     assert!(told.contains(r#""warnings":[]"#), "{told}");
 }
