@@ -39,7 +39,10 @@ pub(crate) struct Names {
     has_texts: Option<bool>,
     /// Whether what is taken for a list of numbers begins with something else; `None` if that was said to be one.
     begins_otherwise: Option<bool>,
-    lines: usize,
+    /// Whether the header of a table was there.
+    has_header: bool,
+    /// How many records were there, as far as they were looked at.
+    records: usize,
     /// The beginning of a line.
     begun: Vec<u8>,
     /// Whether all of the list was looked at, and not only as much as was wanted of it.
@@ -88,7 +91,8 @@ impl Names {
             fields: named,
             has_texts: (list.template.is_some() && has_own).then_some(false),
             begins_otherwise: list.format.is_none().then_some(false),
-            lines: 0,
+            has_header: false,
+            records: 0,
             begun: Vec::new(),
             is_over: false,
         }
@@ -105,6 +109,10 @@ impl Names {
 
     /// What is to be said of it, behind the last record.
     fn warnings(&self) -> Vec<String> {
+        // Of an empty list there is nothing to say.
+        if self.records == 0 {
+            return Vec::new();
+        }
         let missing = self.missing.iter().map(|Missing { name, alike }| {
             let help = match alike {
                 Some(alike) => format!(" (there is {alike}: upper and lower case count)"),
@@ -144,8 +152,8 @@ impl Names {
                 let has_names = self.missing.is_empty() && self.recipient.is_empty();
                 has_names && self.has_texts != Some(false)
             }
-            Format::Csv => self.lines > 0 || (self.has_texts.is_none() && self.columns.is_none()),
-            _ => self.lines > 0 || self.begins_otherwise.is_none(),
+            Format::Csv => self.records > 0 || (self.has_texts.is_none() && self.columns.is_none()),
+            _ => self.records > 0 || self.begins_otherwise.is_none(),
         }
     }
 
@@ -175,7 +183,11 @@ impl Names {
 
     fn line(&mut self, line: &[u8]) {
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        if line.trim_ascii().is_empty() {
+            return;
+        }
         match self.format {
+            Format::Csv if self.has_header => self.records += 1,
             Format::Csv => self.header(line),
             Format::Ndjson => self.object(line),
             _ => self.number(line),
@@ -183,8 +195,8 @@ impl Names {
     }
 
     fn number(&mut self, line: &[u8]) {
-        if !matches!(line.trim_ascii(), [] | [b'#', ..]) {
-            self.lines += 1;
+        if !line.trim_ascii().starts_with(b"#") {
+            self.records += 1;
             let is_other = Format::sniff(line) != Format::Lines;
             self.begins_otherwise = self.begins_otherwise.map(|_| is_other);
         }
@@ -193,7 +205,7 @@ impl Names {
     fn header(&mut self, line: &[u8]) {
         let names = suppress::names(line);
         if names.iter().any(|name| !name.is_empty()) {
-            self.lines += 1;
+            self.has_header = true;
             let has_texts = names.iter().any(|name| name.eq_ignore_ascii_case(TEXT));
             self.has_texts = self.has_texts.map(|_| has_texts);
             if self.columns.is_some() {
@@ -228,19 +240,19 @@ impl Names {
     }
 
     fn object(&mut self, line: &[u8]) {
-        self.lines += 1;
+        self.records += 1;
         let Self {
             missing,
             recipient,
             has_texts,
             ..
         } = self;
-        if self.lines > LOOKED_AT {
+        if self.records > LOOKED_AT {
             recipient.clear();
         }
         // A key with an escape may be any.
         let is_here = |name: &str| memmem::find(line, name.as_bytes()).is_some();
-        let may_have_one = self.lines <= LOOKED_AT
+        let may_have_one = self.records <= LOOKED_AT
             || memchr(b'\\', line).is_some()
             || missing.iter().any(|missing| is_here(&missing.name))
             || (*has_texts == Some(false) && is_here(TEXT));
@@ -353,7 +365,8 @@ mod tests {
             fields: Vec::new(),
             has_texts: Some(false),
             begins_otherwise: None,
-            lines: 0,
+            has_header: false,
+            records: 0,
             begun: Vec::new(),
             is_over: false,
         }
@@ -381,7 +394,6 @@ mod tests {
                 "{\"x\":\"n\u{e9}\",\"y\":{\"n\u{e9}\":1}}\n",
                 "the field n\u{e9} of the text",
             ),
-            ("", "the field n\u{e9} of the text"),
         ] {
             for piece in [1, 7, 100_000] {
                 let found = seen(Format::Ndjson, &["n\u{e9}"], list, piece).join("\n");
@@ -414,6 +426,17 @@ mod tests {
         names.see(b"2}");
         names.see(b"");
         assert_eq!(names.warnings(), ["no record has the field a of the text"]);
+    }
+
+    #[test]
+    fn nothing_is_said_of_an_empty_list() {
+        for (format, list) in [
+            (Format::Ndjson, ""),
+            (Format::Ndjson, "\u{feff}\n \r\n"),
+            (Format::Csv, "to,text"),
+        ] {
+            assert_eq!(seen(format, &["name"], list, 3), [""; 0]);
+        }
     }
 
     #[test]

@@ -129,9 +129,7 @@ impl Survey {
         }
         run.survey.duplicates = run.search.map(Search::finish);
         survey.passed_over = run.screen.passed_over();
-        if survey.batches.messages + survey.invalid.count() > 0 {
-            survey.warnings = found.warnings();
-        }
+        survey.warnings = found.warnings();
         if list.text_field.is_none() {
             survey.warnings.extend(survey.texts.warning());
         }

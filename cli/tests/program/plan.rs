@@ -436,6 +436,13 @@ fn a_field_that_no_record_has_is_told() {
         let ran = run(command, "Hi {{First_Name|there}}").code(0);
         assert!(!ran.stderr.contains("Warning"), "{}", ran.stderr);
     }
+    // Of nobody nothing is said.
+    for command in ["plan --json", "send --sandbox --quiet", "encode --out -"] {
+        let run = only_from(batchcast(command)).flags("--format ndjson --text {{name|you}}");
+        let ran = run.stdin("\n").run().code(0);
+        let told = ran.stderr + &ran.stdout;
+        assert!(!told.contains("no record"), "{told}");
+    }
     let list = format!("{{\"id\":1,\"Phone\":\"{}\"}}\n", number(0));
     let run = || batchcast("plan").envelope().stdin(&list);
     let told = "Warning: the records have Phone, and not phone: upper and lower case count";
