@@ -1,13 +1,15 @@
 //! The names that are looked for in a list: a second look at its records, which is over once each was there.
 //!
-//! A header that lacks a column is an error, but a key may be missing in some records of NDJSON and not in others: only at
-//! its end is it known of a list that it has none.
+//! A header that lacks a column is an error, but a key may be missing in some records of NDJSON and not in others: what none
+//! of many has is likely not meant so. A long list is not looked at to its end for that, which would take longer than to
+//! send it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use batchcast::input::{Format, MAX_RECORD_BYTES, RECIPIENT_NAMES};
+use indicatif::HumanCount;
 use memchr::{memchr, memmem};
 use serde::de::IgnoredAny;
 
@@ -16,9 +18,10 @@ use crate::{suppress, terminal};
 
 /// Where the records' own texts are, unless it is said.
 const TEXT: &str = "text";
+const QUOTED_TEXT: &[u8] = b"\"text\"";
 
-/// In so many lines names are looked for that differ by their case only.
-const LOOKED_AT: usize = 1_000;
+/// In so many records of NDJSON keys are looked for.
+const LOOKED_AT: usize = 10_000;
 
 /// What is looked for, and what was found of it.
 pub(crate) struct Names {
@@ -113,13 +116,19 @@ impl Names {
         if self.records == 0 {
             return Vec::new();
         }
+        let none = if self.records >= LOOKED_AT {
+            format!("none of the first {} records", HumanCount(LOOKED_AT as u64))
+        } else if self.is_over {
+            "no record".to_owned()
+        } else {
+            "no record that was read".to_owned()
+        };
         let missing = self.missing.iter().map(|Missing { name, alike }| {
             let help = match alike {
                 Some(alike) => format!(" (there is {alike}: upper and lower case count)"),
                 None => String::new(),
             };
-            let read = if self.is_over { "" } else { " that was read" };
-            format!("no record{read} has the field {name} of the text{help}")
+            format!("{none} has the field {name} of the text{help}")
         });
         let texts = (self.has_texts == Some(true)).then(|| {
             format!(
@@ -150,7 +159,7 @@ impl Names {
         match self.format {
             Format::Ndjson => {
                 let has_names = self.missing.is_empty() && self.recipient.is_empty();
-                has_names && self.has_texts != Some(false)
+                (has_names || self.records >= LOOKED_AT) && self.has_texts != Some(false)
             }
             Format::Csv => self.records > 0 || (self.has_texts.is_none() && self.columns.is_none()),
             _ => self.records > 0 || self.begins_otherwise.is_none(),
@@ -247,16 +256,8 @@ impl Names {
             has_texts,
             ..
         } = self;
-        if self.records > LOOKED_AT {
-            recipient.clear();
-        }
-        // A key with an escape may be any.
-        let is_here = |name: &str| memmem::find(line, name.as_bytes()).is_some();
-        let may_have_one = self.records <= LOOKED_AT
-            || memchr(b'\\', line).is_some()
-            || missing.iter().any(|missing| is_here(&missing.name))
-            || (*has_texts == Some(false) && is_here(TEXT));
-        if !may_have_one {
+        // Further on only for a text of a record's own, of which there may be few, and each goes to somebody.
+        if self.records > LOOKED_AT && memmem::find(line, QUOTED_TEXT).is_none() {
             return;
         }
         // What is no object is told by whoever reads the list.
@@ -385,11 +386,9 @@ mod tests {
 
     #[test]
     fn a_name_counts_wherever_it_stands_as_a_key() {
-        let many = "{\"to\":\"x\"}\n".repeat(LOOKED_AT);
         for (list, told) in [
             ("\u{feff}{\"to\":\"x\",\"n\u{e9}\":null}", ""),
             ("no object\n{\"n\\u00e9\" : 1}\n", ""),
-            (&format!("{many}{{\"n\u{e9}\":1}}"), ""),
             (
                 "{\"x\":\"n\u{e9}\",\"y\":{\"n\u{e9}\":1}}\n",
                 "the field n\u{e9} of the text",
@@ -426,6 +425,30 @@ mod tests {
         names.see(b"2}");
         names.see(b"");
         assert_eq!(names.warnings(), ["no record has the field a of the text"]);
+    }
+
+    #[test]
+    fn of_a_long_list_the_first_records_tell() {
+        let others = |count| "{\"to\":\"x\",\"b\":\"a\\n\"}\n".repeat(count);
+        let said = |last: &str, has_texts: Option<bool>, before: usize| {
+            let mut names = looked_for(Format::Ndjson, &["a"]);
+            names.has_texts = has_texts;
+            let list = format!("{}{last}\n", others(before));
+            names.see(list.as_bytes());
+            (names.warnings().join("\n"), names.is_done())
+        };
+        let untold = "none of the first 10,000 records has the field a of the text";
+        let last = "{\"a\":1}";
+        assert_eq!(said(last, None, LOOKED_AT - 1), (String::new(), true));
+        assert_eq!(said(last, None, LOOKED_AT), (untold.to_owned(), true));
+        // Who plans is told of a single text of a record's own, wherever it is.
+        let (told, is_done) = said("{\"text\":\"Hi\"}", Some(false), 2 * LOOKED_AT);
+        assert!(
+            told.contains(untold) && told.contains("instead of --text"),
+            "{told}"
+        );
+        assert!(is_done);
+        assert!(!said("{\"b\":\"text\"}", Some(false), 2 * LOOKED_AT).1);
     }
 
     #[test]
