@@ -8,6 +8,7 @@ mod clean;
 mod common_text;
 mod doubt;
 mod encode;
+mod guide;
 mod journal;
 mod manners;
 mod packed;
