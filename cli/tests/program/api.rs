@@ -1,9 +1,11 @@
 //! The sandbox as the API.
 
+use std::time::Instant;
+
 use batchcast_sandbox::{AcceptedBatch, Sandbox, SandboxBuilder, Stats};
 use tokio::runtime::Runtime;
 
-use crate::support::{FROM, Run, TEXT, TOKEN, batchcast};
+use crate::support::{FROM, PATIENCE, Run, TEXT, TOKEN, batchcast};
 
 /// A sandbox in the test's process.
 pub(crate) struct Api {
@@ -29,6 +31,16 @@ impl Api {
 
     pub(crate) fn stats(&self) -> Stats {
         self.sandbox.stats()
+    }
+
+    /// Waits until it has come so far.
+    #[track_caller]
+    pub(crate) fn until(&self, is_far: impl Fn(&Stats) -> bool) {
+        let started = Instant::now();
+        while !is_far(&self.stats()) {
+            assert!(started.elapsed() < PATIENCE, "{:?}", self.stats());
+            std::thread::yield_now();
+        }
     }
 
     /// A send to it, with a text for all.

@@ -62,9 +62,7 @@ fn a_pause_of_the_list_closes_the_batch_if_told_to() {
         stdin
             .write_all((number(messages) + "\n").as_bytes())
             .unwrap();
-        while api.stats().messages < messages as u64 {
-            std::thread::yield_now();
-        }
+        api.until(|stats| stats.messages == messages as u64);
     }
     drop(stdin);
     running.wait().code(0).out("in 3 batches");

@@ -139,9 +139,7 @@ fn two_processes_do_not_send_at_once() {
     api.faults("batch: hold answer");
     let running = api.send("").arg(&list).start();
     running.until_err("journal: ");
-    while api.stats().messages == 0 {
-        std::thread::yield_now();
-    }
+    api.until(|stats| stats.messages > 0);
     api.send("").arg(&list).run().code(1).err("another process");
     api.resume(journal_of(&list))
         .run()

@@ -283,9 +283,7 @@ fn an_interrupt_can_be_resumed() {
         // Long enough for the signal to arrive before the answer, on any machine.
         api.faults("batch 2: delay 3s");
         let running = api.send("--max-messages 2").arg(&list).start();
-        while api.stats().creates < 2 {
-            std::thread::yield_now();
-        }
+        api.until(|stats| stats.creates == 2);
         running.signal(signal);
         if signal == Signal::HUP {
             // Both the system and a shell tell of a lost terminal.
@@ -309,9 +307,7 @@ fn one_that_is_to_go_on_without_its_terminal_does() {
     // As `nohup` does it.
     let send = api.send("--max-messages 2").arg(&list);
     let running = send.through("trap '' HUP; exec \"$0\" \"$@\"").start();
-    while api.stats().creates < 2 {
-        std::thread::yield_now();
-    }
+    api.until(|stats| stats.creates == 2);
     running.signal(Signal::HUP);
     running.wait().code(0);
     assert_eq!(api.recipients(), all(5));

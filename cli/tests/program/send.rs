@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::clean::program;
 use crate::support::{
-    CLIENT_ID, CLIENT_SECRET, FROM, Files, Guarded, JWT, TEXT, TOKEN, batchcast, lines_of_json,
-    mode, number, numbers, read,
+    CLIENT_ID, CLIENT_SECRET, FROM, Files, Guarded, JWT, TEXT, TOKEN, batchcast, full_disk,
+    lines_of_json, mode, number, numbers, read,
 };
 
 /// What the sandbox has accepted: recipient and text.
@@ -341,7 +341,7 @@ fn files_are_created_before_anything_is_sent() {
 
 #[test]
 fn a_full_disk_stops_the_send() {
-    if !std::path::Path::new("/dev/full").exists() {
+    if full_disk().is_none() {
         return;
     }
     let api = Api::start(|sandbox| sandbox.reject("every:1".parse().unwrap()));

@@ -1,6 +1,7 @@
 //! Running the program, and what holds for every run of it.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -407,6 +408,11 @@ impl Files {
 
 pub(crate) fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(path).unwrap()
+}
+
+/// A disk that is full, where there is one to be had.
+pub(crate) fn full_disk() -> Option<File> {
+    File::options().write(true).open("/dev/full").ok()
 }
 
 /// The permissions of a file.

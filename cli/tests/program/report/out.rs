@@ -2,13 +2,12 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Instant;
 
 use rustix::process::Signal;
 
 use crate::after::{ask, sent};
 use crate::api::Api;
-use crate::support::{Files, PATIENCE, number, numbers, read};
+use crate::support::{Files, number, numbers, read};
 
 #[test]
 fn what_a_report_is_made_of_is_not_overwritten() {
@@ -78,12 +77,8 @@ fn an_interrupted_report_writes_no_file() {
         let mut pipe = running.stdin.take().unwrap();
         // The list pauses behind the third of four records.
         pipe.write_all(numbers(3).as_bytes()).unwrap();
-        let started = Instant::now();
         // Each batch, and its messages: then there is nothing to do but to wait for the list.
-        while api.stats().requests - before < 4 {
-            assert!(started.elapsed() < PATIENCE);
-            std::thread::yield_now();
-        }
+        api.until(|stats| stats.requests - before >= 4);
         running.signal(signal);
         running.wait().code(130).err("stopping").discreet();
         drop(pipe);
