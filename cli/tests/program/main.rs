@@ -11,6 +11,7 @@ mod encode;
 mod guide;
 mod journal;
 mod manners;
+mod opt_outs;
 mod packed;
 mod personal;
 mod plan;
