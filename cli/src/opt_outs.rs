@@ -1,6 +1,7 @@
 //! `batchcast opt-outs`: downloads who has opted out of a sender's messages.
 
 use std::io::{self, Write};
+use std::mem;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -91,9 +92,10 @@ impl Download<'_> {
     /// Writes it as it comes; says how many rows there were.
     pub(crate) async fn write(&self, out: impl Write, pauses: &Pauses) -> Result<u64> {
         let mut out = io::BufWriter::new(out);
-        if self.format == OptOutFormat::Csv {
-            out.write_all(b"from,to,status,source\n")?;
-        }
+        let mut header = match self.format {
+            OptOutFormat::Csv => "from,to,status,source\n",
+            OptOutFormat::Ndjson => "",
+        };
         let mut pages = self
             .client
             .opt_outs(self.from)
@@ -105,6 +107,8 @@ impl Download<'_> {
             });
         let mut rows = 0;
         while let Some(page) = pages.next_page().await.context("cannot get the opt-outs")? {
+            // Not before: alone it is a list that says that nobody has opted out.
+            out.write_all(mem::take(&mut header).as_bytes())?;
             for row in &page {
                 self.row(&mut out, row)?;
                 rows += 1;

@@ -126,6 +126,12 @@ fn a_download_that_is_interrupted_leaves_nothing_behind() {
     running.signal(rustix::process::Signal::TERM);
     running.wait().code(130);
     assert_eq!(files.names(""), [""; 0]);
+
+    let requests = api.stats().requests;
+    let running = opt_outs(&api, "").start();
+    api.until(|stats| stats.requests > requests);
+    running.signal(rustix::process::Signal::TERM);
+    assert_eq!(running.wait().code(130).stdout, "");
 }
 
 #[test]
@@ -179,7 +185,9 @@ fn opt_outs_are_downloaded_page_by_page() {
         .err("403");
     assert!(!half.exists());
     api.faults("opt-outs always: answer 503");
-    opt_outs(&api, "").run().code(4).err("503");
+    let ran = opt_outs(&api, "").run().code(4).err("503");
+    // A header alone would say that nobody has opted out.
+    assert_eq!(ran.stdout, "");
     // What is known of a send is not written over.
     let journal = files.write("list.batchcast", "{\"batchcast\":{\"version\":1");
     let run = opt_outs(&api, "").arg("--out").arg(&journal);
