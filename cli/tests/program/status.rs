@@ -315,6 +315,19 @@ fn a_watch_fits_into_its_terminal_and_leaves_what_was_seen() {
 }
 
 #[test]
+fn one_that_is_interrupted_before_it_has_seen_anything_has_none() {
+    let api = Api::start(|sandbox| sandbox);
+    let files = Files::new();
+    let (_, journal) = sent(&api, &files, &numbers(2), "", 0);
+    api.faults("get always: hold answer");
+    let requests = api.stats().requests;
+    let asking = ask(&api, "status --json").arg(&journal).start();
+    api.until(|stats| stats.requests > requests);
+    asking.signal(Signal::INT);
+    assert_eq!(asking.wait().code(130).stdout, "");
+}
+
+#[test]
 fn a_watch_that_is_interrupted_has_a_summary() {
     let api = Api::start(|sandbox| sandbox.looks(1_000_000));
     let files = Files::new();
