@@ -55,7 +55,7 @@ fn has_only_carriage_returns(list: &[u8]) -> bool {
 pub(crate) fn error(other: Foreign) -> anyhow::Error {
     anyhow!(match other {
         Foreign::Utf16 =>
-            "the list is written in UTF-16, and is read as UTF-8: convert it ('iconv -f UTF-16 -t UTF-8'), or export it \
+            "the list is written in UTF-16, and is read as UTF-8: convert it ('iconv -f UTF-16 -t UTF-8 FILE'), or export it \
              as 'CSV UTF-8'",
         Foreign::Zip =>
             "the list is a spreadsheet (.xlsx, .ods) or a zip archive: export it as CSV, or unpack it",
@@ -67,10 +67,10 @@ pub(crate) fn error(other: Foreign) -> anyhow::Error {
         Foreign::Bzip2 =>
             "the list is compressed by bzip2, and gzip and zstd are read: unpack it into a pipe ('bzip2 -dc FILE | batchcast …')",
         Foreign::JsonArray =>
-            "the list is one JSON array, and is read as an object a line: make it that (jq -c '.[]')",
+            "the list is one JSON array, and is read as an object a line: make it that (jq -c '.[]' FILE)",
         Foreign::CarriageReturns =>
             "the list's lines end with a carriage return alone, as those of old Macs do, and a line ends with a line feed: \
-             convert it (tr '\\r' '\\n'), or export it as 'CSV UTF-8'",
+             convert it (tr '\\r' '\\n' < FILE), or export it as 'CSV UTF-8'",
     })
 }
 

@@ -215,7 +215,7 @@ pub(crate) fn of_failure(failure: &FailureKind) -> Option<&'static str> {
              the certificate authorities to trust"
         }
         FailureKind::Spool(_) => {
-            "--spool DIR, or TMPDIR, keeps batches on another disk; --spool none does without, and then stops at every failure"
+            "--spool DIR (or TMPDIR) puts batches on another disk; --spool none does without, and then stops at every failure"
         }
         FailureKind::Unclear { failure, .. } if is_too_large(failure.kind()) => {
             "the server takes no batch of this size any more, and one that may have been accepted is not split: look at the \

@@ -181,7 +181,7 @@ impl Profile {
             Err(error) => {
                 return Err(error).with_context(|| {
                     format!(
-                        "the configuration file, where XDG_CONFIG_HOME or HOME has it: cannot read {}",
+                        "cannot read the configuration file {} (found by XDG_CONFIG_HOME or HOME)",
                         path.display()
                     )
                 });

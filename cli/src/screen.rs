@@ -352,7 +352,7 @@ async fn download(client: &Client, from: PhoneNumber, pauses: &Pauses) -> Result
     let mut file = tempfile::tempfile().with_context(|| {
         let directory = env::temp_dir();
         format!(
-            "--suppress api: no room for the opt-outs in {} (TMPDIR)",
+            "--suppress api: cannot create a temporary file in {} (TMPDIR names another directory)",
             directory.display()
         )
     })?;

@@ -180,6 +180,12 @@ fn a_profile_stands_for_what_is_not_typed() {
     let ran = run("encode --out -").run().code(2);
     let ran = ran.err("line 2 of ").err("RC_APP_CLIENT_SECRET");
     assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
+    // One that cannot be read is named, and why it is looked for there.
+    std::fs::remove_file(files.path("batchcast/config.toml")).unwrap();
+    std::fs::create_dir(files.path("batchcast/config.toml")).unwrap();
+    let ran = run("encode --out -").run().code(1);
+    ran.err("cannot read the configuration file ")
+        .err("batchcast/config.toml (found by XDG_CONFIG_HOME or HOME): ");
     // Nor one that cannot be there from anything.
     let nowhere = || {
         let run = batchcast("encode --out - --to-field Mobile").stdin(&list);

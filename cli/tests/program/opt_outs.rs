@@ -83,9 +83,14 @@ fn the_servers_opt_outs_are_passed_over() {
     let nowhere = "/dev/null/nowhere";
     let run = api.send("--suppress api --no-journal").stdin(&list);
     let ran = run.env("TMPDIR", nowhere).run().code(1);
-    ran.err(&format!("{nowhere} (TMPDIR)"));
+    ran.err(&format!(
+        "cannot create a temporary file in {nowhere} (TMPDIR names"
+    ));
     let run = api.send("--no-journal").stdin(&list);
-    run.env("TMPDIR", nowhere).run().code(1).err("or TMPDIR,");
+    run.env("TMPDIR", nowhere)
+        .run()
+        .code(1)
+        .err("--spool DIR (or TMPDIR) puts");
 
     // What is no list does not say that nobody has opted out.
     let reply = Reply::status(200).body(ReplyBody::Bytes(r#"{"message":"OK"}"#.into()));

@@ -148,11 +148,15 @@ fn what_is_no_list_is_told_with_the_way_out() {
     let (tabs, bars) = (semicolons.replace(';', "\t"), semicolons.replace(';', "|"));
     let said = format!("sep=;\n{semicolons}");
     for (name, list, way_out) in [
-        ("list.csv", utf16.as_slice(), "iconv"),
+        (
+            "list.csv",
+            utf16.as_slice(),
+            "iconv -f UTF-16 -t UTF-8 FILE",
+        ),
         ("list", b"PK\x03\x04\x14\x00\x06\x00", "export it as CSV"),
         ("list.txt", b"\xfd7zXZ\x00\x00\x04", "xz -dc"),
-        ("list.json", array.as_bytes(), "jq -c '.[]'"),
-        ("list1.csv", macs.as_bytes(), "tr '\\r' '\\n'"),
+        ("list.json", array.as_bytes(), "jq -c '.[]' FILE"),
+        ("list1.csv", macs.as_bytes(), "tr '\\r' '\\n' < FILE"),
         ("list2.csv", semicolons.as_bytes(), "csvformat -d ';' FILE"),
         ("list3.csv", tabs.as_bytes(), "csvformat -t FILE"),
         ("list4.csv", bars.as_bytes(), "csvformat -d '|' FILE"),
