@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::fail::Usage;
-use crate::whole;
+use crate::{terminal, whole};
 
 /// Whether it is worth going on.
 #[must_use]
@@ -55,23 +55,10 @@ impl Interrupts {
     }
 }
 
-/// As a file, where there is one: the standard library's would look for line ends in all that is written.
-fn unbuffered_stdout() -> io::Result<Box<dyn Write>> {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsFd as _;
-        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-        Ok(Box::new(io::BufWriter::new(fs::File::from(stdout))))
-    }
-    #[cfg(not(unix))]
-    Ok(Box::new(io::stdout()))
-}
-
 impl Bodies {
     /// On stdout.
     pub(crate) fn stdout() -> Result<Self> {
-        let stdout = unbuffered_stdout().context("--out: cannot write to stdout")?;
-        Ok(Self::Stdout(stdout))
+        Ok(Self::Stdout(terminal::bulk()?))
     }
 
     /// In a directory, which is created if it is not there. Batch files that are in it are not touched,
@@ -197,7 +184,7 @@ fn put(written: io::Result<()>) -> Result<Put> {
     match written {
         Ok(()) => Ok(Put::Done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Put::NobodyReads),
-        Err(error) => Err(error).context("cannot write to standard output"),
+        Err(error) => Err(error.into()),
     }
 }
 

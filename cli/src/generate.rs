@@ -1,6 +1,6 @@
 //! `batchcast completions` and `batchcast man`: what is made of the flags' own descriptions.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use anyhow::{Context as _, Result};
 use clap::Command;
@@ -133,8 +133,6 @@ fn extra(text: &str) -> Roff {
 }
 
 fn put(generated: &[u8]) -> Result<Exit> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(generated).and_then(|()| stdout.flush());
-    terminal::unless_broken(written).context("cannot write to standard output")?;
+    terminal::plain(generated)?;
     Ok(Exit::Accepted)
 }

@@ -20,6 +20,7 @@ mod input;
 mod journal;
 mod kept;
 mod log;
+mod named;
 mod names;
 mod opt_outs;
 mod outcomes;

@@ -14,6 +14,8 @@ use serde::Serialize;
 
 use crate::config::is_stream;
 use crate::fail::Usage;
+pub(crate) use crate::named::Named;
+use crate::named::unwritable;
 
 /// A file of records, readable by its owner alone: it holds numbers and texts.
 pub(crate) struct RecordsFile {
@@ -42,7 +44,7 @@ impl RecordsFile {
                 "{flag}: - is standard output, where the results are: name a file"
             )));
         }
-        let context = || format!("{flag}: cannot write {}", path.display());
+        let context = || unwritable(flag, path);
         let mut options = private();
         options.append(true).create_new(true);
         let (file, is_new) = match options.open(path) {
@@ -151,42 +153,6 @@ pub(crate) fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
-}
-
-/// Something that is written to, and whose errors say what it is.
-pub(crate) struct Named<W> {
-    name: PathBuf,
-    out: W,
-}
-
-impl<W> Named<W> {
-    /// Of this name, such as its path.
-    pub(crate) fn new(name: impl Into<PathBuf>, out: W) -> Self {
-        let name = name.into();
-        Self { name, out }
-    }
-
-    fn named(&self, error: &io::Error) -> io::Error {
-        unwritable(&self.name, error)
-    }
-}
-
-impl<W: Write> Write for Named<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes);
-        written.map_err(|error| self.named(&error))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.out.flush();
-        flushed.map_err(|error| self.named(&error))
-    }
-}
-
-/// An error that says what could not be written.
-pub(crate) fn unwritable(name: &Path, error: &io::Error) -> io::Error {
-    let told = format!("cannot write {}: {error}", name.display());
-    io::Error::new(error.kind(), told)
 }
 
 /// Whether both are one regular file. (A device, such as /dev/null, may well be both.)

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anstream::AutoStream;
@@ -11,12 +11,15 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 
 use crate::clean;
-use crate::records::unwritable;
+use crate::named::Named;
 
 /// Set by the first flags that are read; before, everything is shown.
 static QUIET: OnceLock<bool> = OnceLock::new();
 /// The bar that is drawn now.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// What stdout is called in errors.
+const STDOUT: &str = "standard output";
 
 const BOLD: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -75,17 +78,43 @@ pub(crate) fn json(line: &impl serde::Serialize) -> io::Result<()> {
     put(&clean::json(&serde_json::to_string(line)?))
 }
 
+/// The same for what is written as it stands.
+///
+/// # Errors
+/// As [`result`].
+pub(crate) fn plain(bytes: &[u8]) -> io::Result<()> {
+    put_to(io::stdout().lock(), bytes)
+}
+
+/// Stdout for what comes in bulk. As a file, where there is one: the standard library's would look for line ends in all
+/// that is written.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn bulk() -> io::Result<Box<dyn Write>> {
+    #[cfg(unix)]
+    let stdout = {
+        use std::os::fd::AsFd as _;
+        File::from(io::stdout().as_fd().try_clone_to_owned()?)
+    };
+    #[cfg(not(unix))]
+    let stdout = io::stdout();
+    Ok(Box::new(BufWriter::new(Named::new(STDOUT, stdout))))
+}
+
 fn put(line: &str) -> io::Result<()> {
-    aside(|| {
-        // Takes the colours out, where there are to be none.
-        let mut stdout = anstream::stdout().lock();
-        let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-        unless_broken(written).map_err(|error| unwritable("standard output".as_ref(), &error))
-    })
+    // Takes the colours out, where there are to be none.
+    aside(|| put_to(anstream::stdout().lock(), format!("{line}\n").as_bytes()))
+}
+
+fn put_to(stdout: impl Write, bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = Named::new(STDOUT, stdout);
+    let written = stdout.write_all(bytes);
+    unless_broken(written.and_then(|()| stdout.flush()))
 }
 
 /// Takes a broken pipe for success.
-pub(crate) fn unless_broken(written: io::Result<()>) -> io::Result<()> {
+fn unless_broken(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,

@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::fail::Usage;
-use crate::records::{Named, private};
+use crate::named::{Named, unwritable};
+use crate::records::private;
 
 /// How many links a path may go through, as many as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -56,10 +57,6 @@ impl WholeFile {
         put.with_context(|| unwritable(self.flag, &self.path))?;
         Ok(())
     }
-}
-
-fn unwritable(flag: &str, path: &Path) -> String {
-    format!("{flag}: cannot write {}", path.display())
 }
 
 /// Where the file is that `flag` names: behind all links, which stay what they are.

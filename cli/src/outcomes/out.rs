@@ -12,6 +12,7 @@ use crate::args::ReportArgs;
 use crate::config::is_stream;
 use crate::fail::Usage;
 use crate::records::same_file;
+use crate::terminal;
 use crate::whole::{WholeFile, behind_links, directory, replaceable};
 
 /// Files take their place only when they are whole.
@@ -75,9 +76,7 @@ impl Out {
             .transpose()?;
         let to: Option<Box<dyn Write>> = match &file {
             Some(file) => Some(Box::new(BufWriter::new(file.writer()?))),
-            None if args.out.is_some() || args.html.is_none() => {
-                Some(Box::new(BufWriter::new(io::stdout())))
-            }
+            None if args.out.is_some() || args.html.is_none() => Some(terminal::bulk()?),
             None => None,
         };
         let rows = to.map(|to| Rows::new(args.format, to));

@@ -69,6 +69,33 @@ fn completions_and_a_manual() {
 }
 
 #[test]
+fn standard_output_has_one_name() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    for command in [
+        "completions bash",
+        "man",
+        "encode --out -",
+        "plan",
+        "send --sandbox",
+    ] {
+        let run = match command {
+            "completions bash" | "man" => batchcast(command),
+            _ => batchcast(command).envelope(),
+        };
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut running = run.start_to(full.unwrap());
+        let mut stdin = running.stdin.take().unwrap();
+        // Some read nothing.
+        let _ = std::io::Write::write_all(&mut stdin, numbers(2).as_bytes());
+        drop(stdin);
+        let ran = running.wait().code(1);
+        ran.err("error: cannot write standard output: ");
+    }
+}
+
+#[test]
 fn logs_say_what_is_done_and_nothing_private() {
     let rule = format!("numbers:{}", number(1));
     let list = numbers(5) + "\u{1b}[2Jbob\n";
