@@ -244,14 +244,15 @@ impl Job {
         watch: &Arc<Watch>,
         person: Option<Person>,
     ) -> Result<Ended> {
-        let saver = Arc::clone(watch);
-        let stop = Stop::listen(move || saver.quit()).context("cannot listen for signals")?;
+        let (saves, tells) = (Arc::clone(watch), Arc::clone(watch));
+        let stop = Stop::listen_saving(move || saves.save(), move || tells.tell_left())
+            .context("cannot listen for signals")?;
         let pauses = Pauses::of_env()?;
         let asks = self.asks();
         let mut before = self.before()?;
         before.report.not_before =
             (self.start.not_before()).filter(|&until| until > SystemTime::now());
-        watch.notes().kept.clone_from(&before.kept);
+        watch.keep_at(before.kept.clone());
         let (client, server, sandbox) = connect(self.target, &pauses).await?;
         // Before anything is asked: another request in a pause would make it longer.
         if let Some(until) = self.start.not_before()
@@ -331,7 +332,7 @@ impl Job {
             opened = opened => {
                 let opened = opened.context("cannot read the list")??;
                 if let Some(kept) = &opened.kept {
-                    watch.notes().kept = Some(kept.clone());
+                    watch.keep_at(Some(kept.clone()));
                     terminal::note(&format!("batchcast: journal: {}", kept.path.display()));
                 }
                 let events = Arc::clone(watch);

@@ -1,32 +1,57 @@
 //! Ctrl-C, SIGTERM and a terminal that hangs up: the first one asks to stop, the second one quits.
 
+use std::future::pending;
 use std::io;
 use std::process;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::exit::Exit;
 use crate::terminal;
+
+/// How long the last things may take: they may be told to somebody who does not read, or saved to a disk that does not
+/// answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether somebody asked to stop.
 #[derive(Clone)]
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Listens from now on. A second signal ends the process, after `last` has saved what it can, and said what there is
-    /// to say.
+    /// Listens from now on. A second signal ends the process, after it was told what there is to `tell`, as far as
+    /// somebody takes it.
     ///
     /// # Errors
     /// If the operating system does not let it listen.
-    pub(crate) fn listen(last: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn listen(tell: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        Self::listen_saving(|| (), tell)
+    }
+
+    /// The same, and meanwhile this is saved.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub(crate) fn listen_saving(
+        save: impl FnOnce() + Send + 'static,
+        tell: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
         let (asked, stop) = watch::channel(false);
         on_thread(|mut signals| async move {
             signals.next().await;
-            terminal::note("batchcast: stopping; once more quits at once");
-            let _ = asked.send(true);
-            signals.next().await;
-            terminal::error("batchcast: interrupted");
-            last();
+            let stopping = async {
+                // Before it stops, so that it stands above what comes of it.
+                soon(|| terminal::note("batchcast: stopping; once more quits at once")).await;
+                let _ = asked.send(true);
+                pending::<()>().await;
+            };
+            tokio::select! {
+                () = stopping => {}
+                () = signals.next() => {}
+            }
+            leave(save, tell).await;
         })?;
         Ok(Self(stop))
     }
@@ -40,21 +65,40 @@ impl Stop {
     pub(crate) async fn asked(mut self) {
         if self.0.wait_for(|&asked| asked).await.is_err() {
             // Nobody listens any more, so nobody asks.
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         }
     }
 }
 
-/// Calls `last` at the first signal, and ends the process. For what has nothing to wait for.
+/// Saves this at the first signal, and ends the process. For what has nothing to wait for.
 ///
 /// # Errors
 /// If the operating system does not let it listen.
-pub(crate) fn quit_after(last: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn quit_after(save: impl FnOnce() + Send + 'static) -> io::Result<()> {
     on_thread(|mut signals| async move {
         signals.next().await;
-        last();
-        terminal::error("batchcast: interrupted");
+        leave(save, || ()).await;
     })
+}
+
+/// Saves and tells what is left to be, neither of which waits for the other.
+async fn leave(save: impl FnOnce() + Send + 'static, tell: impl FnOnce() + Send + 'static) {
+    let told = soon(|| {
+        terminal::error("batchcast: interrupted");
+        tell();
+    });
+    tokio::join!(soon(save), told);
+}
+
+/// Does this, and goes on without it when it takes too long.
+async fn soon(what: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = oneshot::channel();
+    // Where there can be no thread for it, nothing is waited for.
+    let _ = thread::Builder::new().spawn(move || {
+        what();
+        let _ = done.send(());
+    });
+    let _ = tokio::time::timeout(PATIENCE, is_done).await;
 }
 
 /// Ends the process behind this, which waits for signals. On a thread of its own, because all others may be writing to
@@ -62,26 +106,21 @@ pub(crate) fn quit_after(last: impl FnOnce() + Send + 'static) -> io::Result<()>
 fn on_thread<F: Future<Output = ()>>(
     until: impl FnOnce(Signals) -> F + Send + 'static,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let listening = {
-        let _in_runtime = runtime.enter();
-        Signals::listen()
-    };
-    let signals = match listening {
-        Ok(signals) => signals,
-        Err(error) => {
-            // Where it is called from, another one may be at work, and must not wait for this.
-            runtime.shutdown_background();
-            return Err(error);
-        }
-    };
-    std::thread::spawn(move || {
-        runtime.block_on(until(signals));
-        process::exit(Exit::Interrupted as i32);
-    });
-    Ok(())
+    let (listening, is_listening) = mpsc::channel();
+    thread::Builder::new().spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build();
+        let ended = runtime.and_then(|runtime| {
+            runtime.block_on(async {
+                let signals = Signals::listen()?;
+                let _ = listening.send(Ok(()));
+                until(signals).await;
+                process::exit(Exit::Interrupted as i32)
+            })
+        });
+        let _ = listening.send(ended);
+    })?;
+    is_listening.recv().map_err(io::Error::other)?
 }
 
 /// Waits for one signal of those that ask to stop.

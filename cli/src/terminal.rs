@@ -104,7 +104,13 @@ pub(crate) fn bulk() -> io::Result<Box<dyn Write>> {
 
 fn put(line: &str) -> io::Result<()> {
     // Takes the colours out, where there are to be none.
-    aside(|| put_to(anstream::stdout().lock(), format!("{line}\n").as_bytes()))
+    let put = || put_to(anstream::stdout().lock(), format!("{line}\n").as_bytes());
+    // No bar is in the way of what goes elsewhere, so it need not be held until somebody reads that.
+    if io::stdout().is_terminal() {
+        aside(put)
+    } else {
+        put()
+    }
 }
 
 fn put_to(stdout: impl Write, bytes: &[u8]) -> io::Result<()> {

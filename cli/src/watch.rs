@@ -23,6 +23,7 @@ pub(crate) struct Watch {
     pub(crate) progress: Progress,
     pub(crate) json: bool,
     notes: Mutex<Notes>,
+    left: Mutex<Left>,
     waits: Mutex<Waits>,
     kill_at: Option<KillAt>,
 }
@@ -37,13 +38,31 @@ pub(crate) struct Notes {
     pub(crate) reject_codes: BTreeMap<String, u64>,
     /// How many messages this process has seen accepted.
     pub(crate) sent: u64,
+    late: Option<Late>,
+}
+
+/// What is left behind by a process that quits now. Apart from the notes, which are held as long as a disk takes.
+#[derive(Default)]
+struct Left {
     /// The journal, once there is one.
-    pub(crate) kept: Option<Kept>,
+    kept: Option<Kept>,
     /// The batches whose last bytes may have left in this attempt, and of which nothing is known yet.
     committed: BTreeSet<u64>,
     /// Those of which nobody knows what became of an attempt before.
     doubted: BTreeSet<u64>,
-    late: Option<Late>,
+}
+
+impl Left {
+    /// It is known, or decided, what became of a batch.
+    fn settled(&mut self, batch: u64) {
+        self.committed.remove(&batch);
+        self.doubted.remove(&batch);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let open = &self.committed | &self.doubted;
+        report::left_behind(&open, self.kept.as_ref())
+    }
 }
 
 /// What an earlier process has left open. What was told of it before its answer was lost is in the journal only, and
@@ -58,12 +77,6 @@ pub(crate) struct Late {
 const MAX_CODES: usize = 100;
 
 impl Notes {
-    /// It is known, or decided, what became of a batch.
-    fn settled(&mut self, batch: u64) {
-        self.committed.remove(&batch);
-        self.doubted.remove(&batch);
-    }
-
     /// Counts a rejected message.
     pub(crate) fn count_reject(&mut self, code: &str) {
         let code = clean::short(code);
@@ -133,15 +146,13 @@ impl Watch {
             samples,
             reject_codes: BTreeMap::new(),
             sent: 0,
-            kept: None,
-            committed: BTreeSet::new(),
-            doubted: BTreeSet::new(),
             late: None,
         });
         Self {
             progress,
             json,
             notes,
+            left: Mutex::default(),
             waits: Mutex::default(),
             kill_at,
         }
@@ -196,20 +207,20 @@ impl Watch {
                         self.progress.waits(*batch, *what, *wait);
                     }
                     Event::Committed { batch } => {
-                        self.notes().committed.insert(*batch);
+                        self.left().committed.insert(*batch);
                         self.progress.waits_for_answer(*batch);
                     }
                     Event::Failed { batch, .. } | Event::GivenUp { batch, .. } => {
-                        self.notes().committed.remove(batch);
+                        self.left().committed.remove(batch);
                         self.progress.goes_on(*batch);
                     }
                     Event::InDoubt { batch, .. } => {
-                        self.notes().doubted.insert(*batch);
+                        self.left().doubted.insert(*batch);
                         self.progress.goes_on(*batch);
                     }
                     Event::NotFound { batch, policy } => {
                         if *policy == DoubtPolicy::Skip {
-                            self.notes().settled(*batch);
+                            self.left().settled(*batch);
                         }
                         self.progress.goes_on(*batch);
                     }
@@ -235,9 +246,9 @@ impl Watch {
 
     /// A batch is called accepted only when what belongs to it is written.
     fn accepted(&self, receipt: &Receipt) -> io::Result<()> {
+        self.left().settled(receipt.batch.number);
         {
             let mut notes = self.notes();
-            notes.settled(receipt.batch.number);
             if receipt.found {
                 notes.tell_late_rejects(receipt.batch.number)?;
             }
@@ -265,6 +276,11 @@ impl Watch {
         Ok(())
     }
 
+    /// The journal is there, if it is.
+    pub(crate) fn keep_at(&self, kept: Option<Kept>) {
+        self.left().kept = kept;
+    }
+
     /// Takes it that an earlier process has left something open.
     pub(crate) fn expect_late(&self, late: Late) {
         self.notes().late = Some(late);
@@ -275,15 +291,19 @@ impl Watch {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes out what is buffered, unless it is being written to just now, and says what is left behind. For a process
-    /// that quits.
-    pub(crate) fn quit(&self) {
-        if let Ok(mut notes) = self.notes.try_lock() {
-            let _ = notes.flush();
-            let open = &notes.committed | &notes.doubted;
-            let left = report::left_behind(&open, notes.kept.as_ref());
-            left.iter().for_each(|line| terminal::error(line));
-        }
+    /// Writes out what is buffered. For a process that quits.
+    pub(crate) fn save(&self) {
+        let _ = self.notes().flush();
+    }
+
+    /// Says what is left behind. For a process that quits.
+    pub(crate) fn tell_left(&self) {
+        let lines = self.left().lines();
+        lines.iter().for_each(|line| terminal::error(line));
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -297,5 +317,27 @@ fn canary(batch: u64, status: Option<&str>, processed: Option<u64>, messages: u6
             HumanCount(messages)
         ),
         None => format!("canary batch {batch}: {status}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unpack::Consumed;
+
+    #[test]
+    fn what_is_left_can_be_told_while_files_are_written() {
+        let progress = Progress::new(None, Consumed::default(), None);
+        let files = Files {
+            rejected: None,
+            invalid: None,
+            passed_over: None,
+        };
+        let watch = Watch::new(progress, false, files, None);
+        watch.event(&Event::Committed { batch: 2 }).unwrap();
+        // As long as a disk takes.
+        let _writing = watch.notes();
+        let lines = watch.left().lines();
+        assert!(lines[0].starts_with("In doubt: batch 2 "), "{lines:?}");
     }
 }

@@ -24,6 +24,7 @@ mod sandbox;
 mod screen;
 mod send;
 mod server;
+mod signals;
 mod since;
 mod status;
 mod stopped;

@@ -530,25 +530,3 @@ fn a_committed_batch_is_awaited_once_interrupted_and_not_twice() {
     running.signal(Signal::INT);
     running.wait().code(130);
 }
-
-#[test]
-fn a_second_signal_does_not_wait_for_a_reader() {
-    let api = Api::start(|sandbox| sandbox);
-    let files = Files::new();
-    let list = files.write("list", numbers(3));
-    let (_unread, mut full) = std::io::pipe().unwrap();
-    rustix::io::ioctl_fionbio(&full, true).unwrap();
-    for size in [4096, 1] {
-        while full.write(&[b' '; 4096][..size]).is_ok() {}
-    }
-    rustix::io::ioctl_fionbio(&full, false).unwrap();
-    let running = api.send("--json").arg(list).start_to(full);
-    // What it has to say of the batch, nobody takes from it.
-    while api.stats().batches == 0 {
-        std::thread::yield_now();
-    }
-    running.signal(Signal::TERM);
-    running.until_err("stopping");
-    running.signal(Signal::TERM);
-    running.wait().code(130).err("interrupted");
-}
