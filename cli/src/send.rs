@@ -38,7 +38,7 @@ use crate::report::{self, SummaryLine};
 use crate::screen::Screened;
 use crate::signals::Stop;
 use crate::watch::{Files, Late, Watch};
-use crate::{fail, hint, plan, resume, sandbox, terminal};
+use crate::{fail, hint, plan, resume, sandbox, signals, terminal};
 
 /// Runs the command.
 ///
@@ -557,10 +557,15 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
         kept,
         found,
     } = ended;
-    let mut notes = watch.notes();
-    notes.keep();
-    let flushed = notes.flush();
     let exit = Exit::of_send(result, kept.is_some());
+    signals::ended(exit);
+    let (flushed, lines) = {
+        let mut notes = watch.notes();
+        notes.keep();
+        let flushed = notes.flush();
+        (flushed, report::human(result, &notes, kept.as_ref()))
+    };
+    watch.ended(&lines);
     if let Err(stopped) = result {
         let hint = hint::of_stopped(stopped, kept.is_some());
         fail::explain(
@@ -570,7 +575,6 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
         );
     }
     found.iter().for_each(Found::warn);
-    let lines = report::human(result, &notes, kept.as_ref());
     let written = if json {
         terminal::json(&SummaryLine::of(result, exit, kept.as_ref()))
     } else {

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::process;
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +15,14 @@ use crate::terminal;
 /// How long the last things may take: they may be told to somebody who does not read, or saved to a disk that does not
 /// answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How the process ends whose work is done, but not told yet.
+static ENDED: OnceLock<Exit> = OnceLock::new();
+
+/// There is nothing left to stop: who quits from now on ends the process as it would have ended.
+pub(crate) fn ended(exit: Exit) {
+    let _ = ENDED.set(exit);
+}
 
 /// Whether somebody asked to stop.
 #[derive(Clone)]
@@ -43,7 +51,12 @@ impl Stop {
             signals.next().await;
             let stopping = async {
                 // Before it stops, so that it stands above what comes of it.
-                soon(|| terminal::note("batchcast: stopping; once more quits at once")).await;
+                let what = match ENDED.get() {
+                    Some(_) => "the run has ended",
+                    None => "stopping",
+                };
+                let line = format!("batchcast: {what}; once more quits at once");
+                soon(move || terminal::note(&line)).await;
                 let _ = asked.send(true);
                 pending::<()>().await;
             };
@@ -115,7 +128,8 @@ fn on_thread<F: Future<Output = ()>>(
                 let signals = Signals::listen()?;
                 let _ = listening.send(Ok(()));
                 until(signals).await;
-                process::exit(Exit::Interrupted as i32)
+                let exit = ENDED.get().copied().unwrap_or(Exit::Interrupted);
+                process::exit(exit as i32)
             })
         });
         let _ = listening.send(ended);

@@ -50,6 +50,8 @@ struct Left {
     committed: BTreeSet<u64>,
     /// Those of which nobody knows what became of an attempt before.
     doubted: BTreeSet<u64>,
+    /// The summary of a run that has ended, which may not have been read.
+    summary: Option<Vec<String>>,
 }
 
 impl Left {
@@ -60,6 +62,9 @@ impl Left {
     }
 
     fn lines(&self) -> Vec<String> {
+        if let Some(summary) = &self.summary {
+            return summary.clone();
+        }
         let open = &self.committed | &self.doubted;
         report::left_behind(&open, self.kept.as_ref())
     }
@@ -279,6 +284,11 @@ impl Watch {
     /// The journal is there, if it is.
     pub(crate) fn keep_at(&self, kept: Option<Kept>) {
         self.left().kept = kept;
+    }
+
+    /// The run has ended, and this is to be said of it.
+    pub(crate) fn ended(&self, summary: &[String]) {
+        self.left().summary = Some(summary.to_owned());
     }
 
     /// Takes it that an earlier process has left something open.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::api::Api;
-use crate::support::{Files, PATIENCE, Run, numbers};
+use crate::support::{Files, PATIENCE, Run, number, numbers};
 
 /// A pipe that has a name and no room, and that nobody reads.
 struct Full {
@@ -72,6 +72,34 @@ fn a_bar_does_not_wait_for_a_reader_of_something_else() {
     let shown = screen.code(130);
     assert!(shown.contains("batchcast: interrupted"), "{shown}");
     assert!(shown.contains("To go on:"), "{shown}");
+}
+
+#[test]
+fn a_run_that_has_ended_stays_what_it_was() {
+    // What is said before the summary, which is not read.
+    for (faults, last, code, summary) in [
+        ("", "Warning: no record", 0, "Accepted: 3 recipients"),
+        (
+            "batch 2: answer 500",
+            "stopped: batch 2",
+            5,
+            "In doubt: records 3 to 3",
+        ),
+    ] {
+        let (api, files) = (Api::start(|sandbox| sandbox), Files::new());
+        api.faults(faults);
+        let records = (0..3).map(|index| format!("{{\"to\":\"{}\"}}\n", number(index)));
+        let list = files.write("list.ndjson", records.collect::<String>());
+        let run = api.send_without_text("--max-messages 2 --text {{name|You}}");
+        let full = Full::new(&files);
+        let run = full.takes("> FULL", run.arg(list).private(numbers(3)));
+        let running = run.start();
+        running.until_err(last);
+        running.signal(Signal::TERM);
+        running.until_err("the run has ended; once more quits at once");
+        running.signal(Signal::TERM);
+        running.wait().code(code).discreet().err(summary);
+    }
 }
 
 #[test]
