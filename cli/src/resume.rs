@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use batchcast::journal::{self, Journal, State, Totals};
+use batchcast::journal::{Journal, State, Totals, rejects};
 
 use crate::args::ResumeArgs;
 use crate::canary::Care;
@@ -20,14 +20,14 @@ use crate::report::FinishedLine;
 use crate::screen::Screening;
 use crate::send::{Job, Start};
 use crate::since::Since;
-use crate::terminal;
+use crate::{journal, terminal};
 
 /// Runs the command.
 ///
 /// # Errors
 /// What was found before anything was sent: no journal, or another list, sender, text or server.
 pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
-    let (journal, state) = Journal::open(&args.journal)?;
+    let (journal, state) = Journal::open(&args.journal).map_err(journal::named)?;
     if let (true, Some(totals)) = (state.finished, state.totals) {
         return finished(&args, &state, totals);
     }
@@ -118,7 +118,7 @@ fn finished(args: &ResumeArgs, state: &State, totals: Totals) -> Result<Exit> {
 
 /// Writes the rejected recipients that are in a journal.
 pub(crate) fn tell_rejects(file: &mut RecordsFile, journal: &Path) -> Result<()> {
-    for reject in journal::rejects(journal)? {
+    for reject in rejects(journal)? {
         let (batch, reject) = reject?;
         file.write(&RejectedLine::of_journal(batch, &reject))?;
     }

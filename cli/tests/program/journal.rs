@@ -53,11 +53,16 @@ fn where_the_journal_is() {
         .code(2);
     ran.err("not a journal").err("--journal");
     assert_eq!(read(&list), numbers(2));
-    api.resume(&list).run().code(1).err("not a journal");
-    api.resume(files.path("none"))
-        .run()
-        .code(1)
-        .err("cannot open the journal");
+    let resume = |journal| api.resume(journal).run();
+    resume(list.clone()).code(2).err("not a journal");
+    for none in ["none", "list/none", ""] {
+        resume(files.path(none)).code(2).err("error: JOURNAL: ");
+    }
+    // Of a damaged one it is known that something was sent.
+    let damaged = read(&elsewhere).replace("finished", "f1nished");
+    let damaged = files.write("damaged", damaged);
+    resume(damaged.clone()).code(1).err("damaged");
+    std::fs::remove_file(damaged).unwrap();
     let ran = api
         .send("")
         .arg("--journal")
