@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use batchcast::journal::{Journal, State, Totals, rejects};
+use batchcast::journal::{Journal, JournalError, State, Totals, rejects};
 
 use crate::args::ResumeArgs;
 use crate::canary::Care;
@@ -20,14 +20,22 @@ use crate::report::FinishedLine;
 use crate::screen::Screening;
 use crate::send::{Job, Start};
 use crate::since::Since;
-use crate::{journal, terminal};
+use crate::{fail, journal, terminal};
 
 /// Runs the command.
 ///
 /// # Errors
 /// What was found before anything was sent: no journal, or another list, sender, text or server.
 pub(crate) fn run(args: ResumeArgs) -> Result<Exit> {
-    let (journal, state) = Journal::open(&args.journal).map_err(journal::named)?;
+    let (journal, state) = match Journal::open(&args.journal) {
+        Ok(opened) => opened,
+        // It passes: that process ends, and what it leaves can be gone on with.
+        Err(error @ JournalError::Locked { .. }) => {
+            fail::show(&error.into());
+            return Ok(Exit::Stopped);
+        }
+        Err(error) => return Err(journal::named(error)),
+    };
     if let (true, Some(totals)) = (state.finished, state.totals) {
         return finished(&args, &state, totals);
     }
