@@ -13,7 +13,8 @@ use twox_hash::XxHash3_64;
 
 use crate::fail::Usage;
 use crate::kept::quoted;
-use crate::terminal;
+use crate::whole::directory;
+use crate::{fail, terminal};
 
 /// What the names of journals end with.
 const EXTENSION: &str = "batchcast";
@@ -78,8 +79,8 @@ impl Plan {
                 let list = fs::canonicalize(list).context("cannot tell where the list is")?;
                 let beside = Place::File(beside(&list));
                 let elsewhere = state_directory(|name| env::var_os(name))
-                    .map(|directory| directory.join(name_elsewhere(&list)))
-                    .filter(|path| !is_closed(path));
+                    .map(|state| state.join(name_elsewhere(&list)))
+                    .filter(|path| is_open(path));
                 let elsewhere = elsewhere.map(Place::File);
                 [Some(beside), elsewhere].into_iter().flatten().collect()
             }
@@ -258,12 +259,25 @@ pub(crate) fn spare(flag: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether nobody who runs this can have a journal there: it is in the home of somebody else, as sudo may leave it, or of
-/// a service that has none.
-fn is_closed(path: &Path) -> bool {
-    let is_closed = |kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::NotADirectory);
-    path.try_exists()
-        .is_err_and(|error| is_closed(error.kind()))
+/// Whether there can be a journal there: not in the home of a service that has none, nor in that of somebody else, as sudo
+/// may leave it. What is in the latter nobody knows, and it is told.
+fn is_open(path: &Path) -> bool {
+    match path.try_exists() {
+        Err(error) if error.kind() == ErrorKind::NotADirectory => false,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let place = directory(path).display();
+            fail::explain(
+                &format!(
+                    "Warning: cannot look for an earlier journal of the list in {place}: {error}: if it was sent with one \
+                     there, everybody on it gets the message once more"
+                ),
+                Some("XDG_STATE_HOME names another place for such journals"),
+                terminal::error,
+            );
+            false
+        }
+        _ => true,
+    }
 }
 
 /// Whether another place may do.

@@ -1,6 +1,7 @@
 //! The journal of a send: where it is, and who may write to it.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::api::Api;
 use crate::support::{Files, number, numbers, read};
@@ -177,4 +178,46 @@ fn where_nothing_can_be_written_the_journal_is_in_the_state_directory() {
     // Nobody got anything, so it makes room; and it is found there.
     send().run().code(3);
     assert_eq!(files.names("state/batchcast"), names);
+}
+
+#[test]
+fn where_no_journal_can_be_looked_for_it_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (files, api) = (Files::new(), Api::start(|sandbox| sandbox));
+    let list = files.write("list", numbers(2));
+    let state = files.path("state");
+    std::fs::create_dir(&state).unwrap();
+    let send = |flags: &str, state: &Path| {
+        let run = api.send(flags).env("XDG_STATE_HOME", state);
+        run.arg(&list).private(numbers(2))
+    };
+    let ran = send("", &state).run().code(0);
+    assert!(!ran.stderr.contains("Warning"), "{}", ran.stderr);
+    // A home that is none can hold nothing.
+    let ran = send("--again", &list).run().code(0);
+    assert!(!ran.stderr.contains("Warning"), "{}", ran.stderr);
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o000)).unwrap();
+    // Root looks into everything, unless it has given that up.
+    let mut run = send("--again --quiet", &state);
+    if state.join("any").try_exists().is_ok() {
+        let give_up = "setpriv --bounding-set=-dac_override,-dac_read_search";
+        let given_up = Command::new("sh")
+            .arg("-c")
+            .arg(format!("{give_up} true"))
+            .stderr(Stdio::null())
+            .status();
+        if !given_up.is_ok_and(|status| status.success()) {
+            return;
+        }
+        run = run.through(&format!("exec {give_up} \"$0\" \"$@\""));
+    }
+    let ran = run.run();
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let ran = ran.code(0);
+    let place = state.join("batchcast");
+    ran.err(&format!(
+        "Warning: cannot look for an earlier journal of the list in {}: ",
+        place.display()
+    ))
+    .err("hint: XDG_STATE_HOME");
 }
