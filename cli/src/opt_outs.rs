@@ -14,7 +14,6 @@ use crate::config::{Target, is_stream, sender};
 use crate::exit::Exit;
 use crate::hooks::Pauses;
 use crate::readable::count;
-use crate::records::Named;
 use crate::send::connect;
 use crate::signals::Stop;
 use crate::whole::WholeFile;
@@ -49,10 +48,7 @@ async fn download(args: &OptOutsArgs, from: PhoneNumber, target: Target) -> Resu
         format: args.format,
     };
     let written = match args.out.as_deref().filter(|path| !is_stream(path)) {
-        None => {
-            let stdout = Named::new("standard output", io::stdout());
-            terminal_or_pipe(download.write(stdout, &pauses).await)
-        }
+        None => terminal_or_pipe(download.write(terminal::bulk()?, &pauses).await),
         Some(path) => download.write_file(path, &pauses).await.map(Some),
     };
     let written = match written {

@@ -14,8 +14,7 @@ use serde::Serialize;
 
 use crate::config::is_stream;
 use crate::fail::Usage;
-pub(crate) use crate::named::Named;
-use crate::named::unwritable;
+use crate::named::{Named, unwritable};
 
 /// A file of records, readable by its owner alone: it holds numbers and texts.
 pub(crate) struct RecordsFile {
