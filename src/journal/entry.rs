@@ -121,9 +121,16 @@ pub enum Entry {
             with = "time::option"
         )]
         server_time: Option<SystemTime>,
+        /// The same at the latest, if that is later: one of this machine's clocks was put right, or stood still.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "time::option"
+        )]
+        server_time_latest: Option<SystemTime>,
         /// How long ago its upload began, in milliseconds.
-        #[serde(default)]
-        upload_ms: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upload_ms: Option<u64>,
     },
     /// Some of the messages that the API did not take, in the order of its answer. They are written
     /// before the batch is called accepted, in as many lines as it takes, each up to

@@ -76,13 +76,16 @@ pub(crate) struct Named {
 
 /// When a batch was committed, by two clocks that need not agree, and of which one may have been wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Committed {
     /// By the clock of the machine that wrote it down.
     pub at: SystemTime,
     /// By the server's, at the earliest; `None` if no answer had shown it by then.
     pub server_time: Option<SystemTime>,
-    /// How long its upload had taken until then.
-    pub upload: Duration,
+    /// The same at the latest, if that is later.
+    pub server_time_latest: Option<SystemTime>,
+    /// How long its upload had taken until then, if that is known.
+    pub upload: Option<Duration>,
 }
 
 /// What became of a batch.
@@ -276,12 +279,14 @@ impl Sum {
             Entry::Commit {
                 batch,
                 server_time,
+                server_time_latest,
                 upload_ms,
             } => {
                 let committed = Committed {
                     at,
                     server_time,
-                    upload: Duration::from_millis(upload_ms),
+                    server_time_latest,
+                    upload: upload_ms.map(Duration::from_millis),
                 };
                 self.commit(committed, batch);
             }

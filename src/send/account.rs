@@ -178,7 +178,8 @@ mod tests {
             committed_at: Committed {
                 at: std::time::SystemTime::UNIX_EPOCH,
                 server_time: None,
-                upload: Default::default(),
+                server_time_latest: None,
+                upload: None,
             },
             resent_since: None,
             settled_at: None,

@@ -1,4 +1,4 @@
-//! The server's clock: how far it is from this machine's, by the `Date` of its answers; and moments, by both.
+//! The server's clock: how far it is from this machine's, by the `Date` of its answers; and when something was by it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -8,6 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{DATE, HeaderMap};
 
 use crate::journal::Committed;
+
+/// Servers have more clocks than the one that their answers show: by how much these may disagree.
+const DISAGREEMENT: SignedDuration = SignedDuration::from_mins(5);
+
+/// The same where nothing showed the server's clock, and this machine's may have been in another zone. That is less than a
+/// day, because a list may be sent daily.
+const UNCHECKED: SignedDuration = SignedDuration::from_hours(20);
+
+/// How long before its commit an upload may have begun of which the journal does not say it.
+const LONG_UPLOAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is known of the server's clock.
 #[derive(Debug, Default)]
@@ -24,14 +34,46 @@ struct Shown {
     here: Instant,
 }
 
-/// When something was. This machine's clock may be put right before that is asked.
+/// When something was. What time that is for the server may become known later.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Moment {
-    /// In this process, by two clocks: the one may be put right in the meantime, the other stands still while the machine
-    /// sleeps.
-    Here(SystemTime, Instant),
-    /// In an earlier process, as the journal has it.
-    Then(Committed),
+    Here(Here),
+    /// When an earlier process began the upload that it committed then.
+    Began(Committed),
+    /// When an earlier process committed a batch.
+    Committed(Committed),
+}
+
+/// When something was in this process, by two clocks: the one may be put right in the meantime, the other stands still while
+/// the machine sleeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Here {
+    time: SystemTime,
+    instant: Instant,
+}
+
+/// When something was by the server's clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) earliest: Timestamp,
+    pub(super) latest: Timestamp,
+    /// How far from these it may have been, though nothing says so.
+    pub(super) wrong_by: SignedDuration,
+}
+
+impl Here {
+    pub(super) fn now() -> Self {
+        Self {
+            time: SystemTime::now(),
+            instant: Instant::now(),
+        }
+    }
+
+    /// How long ago that was, at the most.
+    pub(super) fn elapsed(self) -> Duration {
+        let by_time = self.time.elapsed().unwrap_or_default();
+        self.instant.elapsed().max(by_time)
+    }
 }
 
 impl Clock {
@@ -39,11 +81,7 @@ impl Clock {
     pub(super) fn learn(&self, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         if let Some(server) = date.and_then(parse_http_date) {
-            let shown = Shown {
-                ahead: server.duration_since(Timestamp::now()),
-                server,
-                here: Instant::now(),
-            };
+            let shown = Shown::at(server);
             *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
         }
     }
@@ -53,26 +91,70 @@ impl Clock {
         self.shown().is_some()
     }
 
-    /// The server's time now, at the earliest, if an answer has shown it.
-    pub(super) fn earliest(&self) -> Option<SystemTime> {
-        let (earliest, _) = self.is_known().then(|| self.now())?;
-        earliest.try_into().ok()
+    /// The server's time now.
+    pub(super) fn now(&self) -> Span {
+        self.when(Moment::Here(Here::now()))
     }
 
-    /// The server's time now, at the earliest and at the latest. That of this machine if no answer has come yet.
-    pub(super) fn now(&self) -> (Timestamp, Timestamp) {
-        self.server_time(SystemTime::now(), Some(Instant::now()))
+    /// The same for a journal, if an answer has shown it: at the earliest, and at the latest if that is another second.
+    pub(super) fn stamp(&self) -> (Option<SystemTime>, Option<SystemTime>) {
+        if !self.is_known() {
+            return (None, None);
+        }
+        let now = self.now();
+        let is_another = now.latest.duration_since(now.earliest) >= SignedDuration::from_secs(1);
+        let latest = is_another.then_some(now.latest);
+        let time = |time: Timestamp| time.try_into().ok();
+        (time(now.earliest), latest.and_then(time))
     }
 
-    /// The server's time at a moment of this machine's clocks, at the earliest and at the latest.
-    fn server_time(&self, time: SystemTime, instant: Option<Instant>) -> (Timestamp, Timestamp) {
-        let here = Timestamp::try_from(time).unwrap_or_else(|_| Timestamp::now());
-        let Some(shown) = self.shown() else {
-            return (here, here);
+    /// When that was by the server's clock. If no answer has shown that, it is taken for this machine's.
+    pub(super) fn when(&self, moment: Moment) -> Span {
+        match moment {
+            Moment::Here(here) => self.here(here),
+            Moment::Committed(then) => self.then(then),
+            Moment::Began(then) => {
+                let upload = then.upload.map(signed);
+                let span = self.then(then);
+                Span {
+                    earliest: earlier(span.earliest, upload.unwrap_or(LONG_UPLOAD)),
+                    latest: earlier(span.latest, upload.unwrap_or(SignedDuration::ZERO)),
+                    ..span
+                }
+            }
+        }
+    }
+
+    fn here(&self, here: Here) -> Span {
+        let (shown, wrong_by) = match self.shown() {
+            Some(shown) => (shown, DISAGREEMENT),
+            None => (Shown::at(Timestamp::now()), UNCHECKED),
         };
-        let by_offset = here.saturating_add(shown.ahead).unwrap_or(here);
-        let by_steps = instant.map_or(by_offset, |instant| shown.server_time(instant));
-        (by_offset.min(by_steps), by_offset.max(by_steps))
+        let (by_offset, by_steps) = (shown.by_offset(here.time), shown.by_steps(here.instant));
+        Span {
+            earliest: by_offset.min(by_steps),
+            latest: by_offset.max(by_steps),
+            wrong_by,
+        }
+    }
+
+    fn then(&self, then: Committed) -> Span {
+        let shown = self.shown().unwrap_or_else(|| Shown::at(Timestamp::now()));
+        // By a clock that has been put back since, it is later than now: then, at the latest, it was.
+        let by_offset = shown.by_offset(then.at.min(SystemTime::now()));
+        match then.server_time {
+            // Should an answer have shown a wrong time, this machine's does not let the batch be overlooked. It makes nothing sure.
+            Some(earliest) => Span {
+                earliest: timestamp(earliest).min(by_offset),
+                latest: timestamp(then.server_time_latest.unwrap_or(earliest)),
+                wrong_by: DISAGREEMENT,
+            },
+            None => Span {
+                earliest: by_offset,
+                latest: by_offset,
+                wrong_by: UNCHECKED,
+            },
+        }
     }
 
     fn shown(&self) -> Option<Shown> {
@@ -81,67 +163,42 @@ impl Clock {
 }
 
 impl Shown {
-    /// The server's time then, by a clock that nobody puts right.
-    fn server_time(&self, then: Instant) -> Timestamp {
-        let since = then.saturating_duration_since(self.here);
-        let before = self.here.saturating_duration_since(then);
-        let since = SignedDuration::try_from(since).unwrap_or(SignedDuration::MAX);
-        let before = SignedDuration::try_from(before).unwrap_or(SignedDuration::MAX);
+    /// It is this time for the server now.
+    fn at(server: Timestamp) -> Self {
+        Self {
+            ahead: server.duration_since(Timestamp::now()),
+            server,
+            here: Instant::now(),
+        }
+    }
+
+    /// The server's time then, by a clock that may be put right.
+    fn by_offset(self, then: SystemTime) -> Timestamp {
+        let here = timestamp(then);
+        here.saturating_add(self.ahead).unwrap_or(here)
+    }
+
+    /// The same by one that nobody puts right.
+    fn by_steps(self, then: Instant) -> Timestamp {
+        let since = signed(then.saturating_duration_since(self.here));
+        let before = signed(self.here.saturating_duration_since(then));
         let then = self.server.saturating_add(since.saturating_sub(before));
         then.unwrap_or(self.server)
     }
 }
 
-impl Moment {
-    pub(super) fn now() -> Self {
-        Self::Here(SystemTime::now(), Instant::now())
-    }
+/// So long before. What this is about began after 1970.
+pub(super) fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
+    let earlier = time.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH);
+    earlier.max(Timestamp::UNIX_EPOCH)
+}
 
-    /// So long before.
-    pub(super) fn before(self, by: Duration) -> Self {
-        let earlier = |time: SystemTime| time.checked_sub(by).unwrap_or(time);
-        match self {
-            Self::Here(time, instant) => {
-                Self::Here(earlier(time), instant.checked_sub(by).unwrap_or(instant))
-            }
-            Self::Then(moment) => Self::Then(Committed {
-                at: earlier(moment.at),
-                server_time: moment.server_time.map(earlier),
-                ..moment
-            }),
-        }
-    }
+fn timestamp(time: SystemTime) -> Timestamp {
+    Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH)
+}
 
-    /// When that was by the server's clock, at the earliest.
-    pub(super) fn server_time(self, clock: &Clock) -> Timestamp {
-        match self {
-            Self::Then(Committed {
-                server_time: Some(time),
-                ..
-            }) => Timestamp::try_from(time).unwrap_or(Timestamp::MIN),
-            _ => self.machine_time(clock),
-        }
-    }
-
-    /// The same if this machine's clock was right then.
-    pub(super) fn machine_time(self, clock: &Clock) -> Timestamp {
-        let (earliest, _) = match self {
-            Self::Here(time, instant) => clock.server_time(time, Some(instant)),
-            Self::Then(moment) => clock.server_time(moment.at, None),
-        };
-        earliest
-    }
-
-    /// Whether the server's clock was known then, or is now.
-    pub(super) const fn is_shown(self) -> bool {
-        !matches!(
-            self,
-            Self::Then(Committed {
-                server_time: None,
-                ..
-            })
-        )
-    }
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
 /// A date as HTTP writes it (RFC 9110, 5.6.7).
@@ -155,51 +212,111 @@ mod tests {
 
     use super::*;
 
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// Committed now, by this machine's clock.
+    fn committed() -> Committed {
+        Committed {
+            at: SystemTime::now(),
+            server_time: None,
+            server_time_latest: None,
+            upload: Some(Duration::ZERO),
+        }
+    }
+
+    /// Whether these are the same but for what a test takes.
+    fn is(time: Timestamp, expected: SystemTime) -> bool {
+        let off = time.duration_since(Timestamp::try_from(expected).unwrap());
+        off.abs() < SignedDuration::from_mins(1)
+    }
+
+    /// A clock as an answer has shown it that came now, when this machine's said something else than now.
+    fn shown(ahead_hours: i64) -> Clock {
+        let shown = Shown {
+            ahead: SignedDuration::from_hours(ahead_hours),
+            ..Shown::at(Timestamp::now())
+        };
+        Clock {
+            shown: Mutex::new(Some(shown)),
+        }
+    }
+
     #[test]
     fn a_server_an_hour_ahead_is_believed() {
         let clock = Clock::default();
-        let now = Timestamp::now();
-        let moment = Moment::Then(Committed {
-            at: now.try_into().unwrap(),
-            server_time: None,
-            upload: Duration::ZERO,
-        });
-        assert_eq!(moment.server_time(&clock), now);
-        assert_eq!(clock.earliest(), None);
-        let hour = SignedDuration::from_hours(1);
+        let (now, then) = (SystemTime::now(), Moment::Committed(committed()));
+        assert!(is(clock.when(then).earliest, now) && !clock.is_known());
+        assert_eq!(clock.stamp(), (None, None));
         let date = rfc2822::DateTimePrinter::new()
-            .timestamp_to_rfc9110_string(&(now + hour))
+            .timestamp_to_rfc9110_string(&Timestamp::try_from(now + HOUR).unwrap())
             .unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(DATE, HeaderValue::try_from(date).unwrap());
         clock.learn(&headers);
-        // The header has whole seconds.
-        let is_now = |time: Timestamp| {
-            let ahead = time.duration_since(now);
-            (ahead - hour).abs() < SignedDuration::from_secs(5)
-        };
-        assert!(is_now(moment.server_time(&clock)));
-        assert!(is_now(Moment::now().server_time(&clock)));
-        assert!(is_now(clock.now().0) && is_now(clock.now().1));
+        for span in [clock.when(then), clock.now()] {
+            assert!(is(span.earliest, now + HOUR) && is(span.latest, now + HOUR));
+        }
+        let (earliest, latest) = clock.stamp();
+        assert!(is(timestamp(earliest.unwrap()), now + HOUR) && latest.is_none());
     }
 
     #[test]
-    fn a_clock_that_was_put_right_in_the_meantime_is_not_believed() {
-        const HOUR: Duration = Duration::from_secs(3_600);
-        let (time, instant) = (SystemTime::now(), Instant::now());
-        let server = Timestamp::try_from(time).unwrap();
-        let clock = Clock::default();
+    fn a_clock_that_was_put_right_in_the_meantime_makes_nothing_sure() {
+        let now = SystemTime::now();
         // This machine's clock was an hour behind, or ahead, when an answer came.
-        for (ahead, since) in [(1, time), (-1, time - HOUR)] {
-            *clock.shown.lock().unwrap() = Some(Shown {
-                ahead: SignedDuration::from_hours(ahead),
-                server,
-                here: instant,
-            });
-            let (earliest, latest) = clock.server_time(time, Some(instant));
-            assert_eq!(SystemTime::try_from(earliest).unwrap(), since);
-            assert!(earliest <= server && server <= latest);
+        for (ahead, earliest, latest) in [(1, now, now + HOUR), (-1, now - HOUR, now)] {
+            let clock = shown(ahead);
+            let span = clock.now();
+            assert!(is(span.earliest, earliest) && is(span.latest, latest));
+            // A further process, whose clock is right, knows as much.
+            let (server_time, server_time_latest) = clock.stamp();
+            let then = Committed {
+                server_time,
+                server_time_latest,
+                ..committed()
+            };
+            let span = shown(0).when(Moment::Committed(then));
+            assert!(is(span.earliest, earliest) && is(span.latest, latest));
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_hides_nothing_where_the_server_s_is_not_known() {
+        let now = SystemTime::now();
+        let began = Here {
+            time: now + 2 * HOUR,
+            ..Here::now()
+        };
+        let span = Clock::default().when(Moment::Here(began));
+        assert!(is(span.earliest, now) && is(span.latest, now + 2 * HOUR));
+        assert_eq!(span.wrong_by, UNCHECKED);
+        // What a further process finds in its journal is of the future then.
+        let then = Committed {
+            at: now + 2 * HOUR,
+            ..committed()
+        };
+        let span = Clock::default().when(Moment::Committed(then));
+        assert!(is(span.latest, now));
+    }
+
+    #[test]
+    fn an_upload_began_as_long_before_its_commit_as_the_journal_says() {
+        let now = SystemTime::now();
+        let began = |upload| {
+            let then = Committed {
+                upload,
+                ..committed()
+            };
+            shown(0).when(Moment::Began(then))
+        };
+        let long = began(Some(5 * HOUR));
+        assert!(is(long.earliest, now - 5 * HOUR) && is(long.latest, now - 5 * HOUR));
+        let short = began(Some(Duration::from_secs(2)));
+        assert!(is(short.earliest, now) && is(short.latest, now));
+        let unknown = began(None);
+        assert!(is(unknown.earliest, now - HOUR) && is(unknown.latest, now));
+        let absurd = began(Some(Duration::from_millis(u64::MAX)));
+        assert_eq!(absurd.earliest, Timestamp::UNIX_EPOCH);
     }
 
     #[test]

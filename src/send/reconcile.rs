@@ -18,7 +18,7 @@ use crate::encode::Batch;
 use crate::send::ask::{MAX_PAGE, Page, Pages, Question, ask_page, page_size};
 use crate::send::blocking::blocking;
 use crate::send::client::WaitingFor;
-use crate::send::clock::Moment;
+use crate::send::clock::{Moment, earlier};
 use crate::send::delivery::Shared;
 use crate::send::outcome::{Failure, FailureKind, Receipt};
 use crate::send::policy::DoubtPolicy;
@@ -27,14 +27,6 @@ use crate::send::source::SourceReader;
 
 /// How far the server's clock may be from where its answers show it: they have whole seconds.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
-
-/// How much older than its upload, or newer than now, what looks like the batch may be, so that it is not just taken for another
-/// one: servers have more clocks than the one that their answers show.
-const DISAGREEMENT: SignedDuration = SignedDuration::from_mins(5);
-
-/// The same for one of which an earlier process knew only by this machine's clock when it was sent: that may have been in
-/// another zone.
-const ANY_ZONE: SignedDuration = SignedDuration::from_hours(26);
 
 /// How much earlier than its batch a message may have been created in the server's eyes.
 const MESSAGE_MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -120,11 +112,9 @@ pub(super) enum Finding {
 /// What is looked for.
 pub(super) struct Sought<'a> {
     pub(super) batch: Batch,
-    /// What was created before is another batch, unless clocks disagree.
-    pub(super) since: Moment,
-    /// What was created from then on may be the batch; before, it is too early to be sure.
-    pub(super) sure_since: Moment,
-    /// When its last bytes left, at the earliest.
+    /// When its upload began. What was created before is another batch, unless clocks disagree.
+    pub(super) began: Moment,
+    /// When its last bytes left, at the latest.
     pub(super) committed: Moment,
     /// Its body without and with nothing but its tail.
     pub(super) body: &'a (dyn Fn() -> Option<SourceReader> + Send + Sync),
@@ -168,10 +158,8 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
         return Finding::Unclear(failure);
     }
     let clock = shared.client.clock();
-    let since_commit = clock
-        .now()
-        .0
-        .duration_since(sought.committed.server_time(clock));
+    let committed = clock.when(sought.committed).latest;
+    let since_commit = clock.now().earliest.duration_since(committed);
     let since_commit = Duration::try_from(since_commit).unwrap_or_default();
     // `None` is later than any clock can say.
     let deadline = Instant::now().checked_add(options.grace.saturating_sub(since_commit));
@@ -222,7 +210,7 @@ async fn look(
             (Match::Same | Match::Nothing, Age::TooOld) => is_older_one = true,
             (Match::OtherTexts, Age::TooOld) => {}
             (Match::Same, Age::Early) => {
-                unsure = Some("was created before this one's last bytes left");
+                unsure = Some("may have been created before this one was sent");
             }
             // The first page is not all of it: somebody else may have sent the same to a few of the same.
             (Match::Same, _) if is_much_smaller(&candidate.listed, &sought.batch) => {
@@ -298,7 +286,7 @@ struct Candidate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Age {
     Fits,
-    /// It is somewhat early.
+    /// It may be too early.
     Early,
     /// It is too early, unless clocks disagree.
     TooOld,
@@ -317,17 +305,13 @@ async fn learn_clock(shared: &Shared, sought: &Sought<'_>) -> Result<(), Failure
 async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidate>, Failure> {
     let path = shared.dialect.batches_path();
     let clock = shared.client.clock();
-    let earlier = |time: Timestamp, by| time.checked_sub(by).unwrap_or(Timestamp::MIN);
-    let since = earlier(sought.since.server_time(clock), MARGIN);
-    let sure_since = earlier(sought.sure_since.server_time(clock), MARGIN);
-    let (_, until) = clock.now();
-    let until = until.checked_add(DISAGREEMENT).unwrap_or(Timestamp::MAX);
-    let wrong_by = match sought.since.is_shown() {
-        true => DISAGREEMENT,
-        false => ANY_ZONE,
-    };
-    // Of two clocks that do not agree the other one may have been right.
-    let oldest = earlier(since.min(sought.since.machine_time(clock)), wrong_by);
+    let (began, now) = (clock.when(sought.began), clock.now());
+    let since = earlier(began.earliest, MARGIN);
+    // By a clock that nothing shows, nothing is.
+    let sure_since = clock.is_known().then(|| earlier(began.latest, MARGIN));
+    let oldest = earlier(since, began.wrong_by);
+    let until = now.latest.checked_add(now.wrong_by);
+    let until = until.unwrap_or(Timestamp::MAX);
     let (from, to) = (oldest.to_string(), until.to_string());
     let query = [
         ("from", shared.from.as_str()),
@@ -350,12 +334,11 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
                 && !shared.knows(&sanitize::id(&listed.id));
             if fits && seen.insert(listed.id.clone()) {
                 let age = match created {
-                    Some(created) if created >= sure_since => Age::Fits,
                     Some(created) if created < since => Age::TooOld,
+                    Some(created) if sure_since.is_some_and(|sure| created >= sure) => Age::Fits,
                     _ => Age::Early,
                 };
-                let begun = created.unwrap_or(since);
-                let begun = begun.checked_sub(MESSAGE_MARGIN).unwrap_or(Timestamp::MIN);
+                let begun = earlier(created.unwrap_or(since), MESSAGE_MARGIN);
                 found.push(Candidate {
                     listed,
                     age,

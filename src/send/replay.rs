@@ -5,7 +5,6 @@
 //! and ends is by its records; its digest says whether they are what was sent.
 
 use std::collections::VecDeque;
-use std::time::SystemTime;
 
 use crate::encode::Batch;
 use crate::journal::{BatchState, Committed, State, Status};
@@ -39,15 +38,9 @@ pub(super) struct Doubt {
 impl Doubt {
     fn of(batch: &BatchState) -> Option<Self> {
         let is_decided = batch.status == Status::Resend;
-        let now = SystemTime::now();
-        // By a clock that has been put back since, it is later than now: then, at the latest, it was.
-        let moment = |committed: Committed| Committed {
-            at: committed.at.min(now),
-            ..committed
-        };
         batch.status.is_open().then(|| Self {
-            since: moment(batch.resent_since.unwrap_or(batch.committed_at)),
-            committed: moment(batch.committed_at),
+            since: batch.resent_since.unwrap_or(batch.committed_at),
+            committed: batch.committed_at,
             is_decided,
         })
     }

@@ -73,7 +73,8 @@ fn commit(number: u64, first: u64, last: u64) -> Entry {
         batch,
         // As a process has it that has had an answer.
         server_time: (number > 1).then(some_time),
-        upload_ms: 1_000 * number,
+        server_time_latest: (number > 2).then(some_time),
+        upload_ms: (number > 1).then_some(1_000 * number),
     }
 }
 

@@ -246,7 +246,8 @@ fn a_batch_that_is_sent_again_is_in_doubt_since_its_first_attempt() {
         Entry::Commit {
             batch: again,
             server_time: Some(crate::some_time()),
-            upload_ms: 7,
+            server_time_latest: None,
+            upload_ms: Some(7),
         },
         refused(1),
     ];

@@ -243,7 +243,10 @@ fn compare_batch(state: &BatchState, history: &[Entry]) {
     let commit = Entry::Commit {
         batch: state.batch,
         server_time: committed.server_time,
-        upload_ms: committed.upload.as_millis().try_into().unwrap(),
+        server_time_latest: committed.server_time_latest,
+        upload_ms: committed
+            .upload
+            .map(|upload| upload.as_millis().try_into().unwrap()),
     };
     assert_eq!(history[from], commit);
     // Those of the last attempt that has named any, unless a later one was accepted by its own answer.

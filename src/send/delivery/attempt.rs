@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use super::{Delivery, Item, Shared, accepted_entry};
 use crate::journal::Entry;
 use crate::send::Event;
-use crate::send::clock::Moment;
+use crate::send::clock::Here;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, RejectCount};
 use crate::send::sanitize::name;
 use crate::send::source::Next;
@@ -23,7 +22,7 @@ pub(super) struct Attempted {
     disowned: bool,
     pub(super) had_length: bool,
     pub(super) bearer: Option<reqwest::header::HeaderValue>,
-    pub(super) began: Moment,
+    pub(super) began: Here,
     /// What kept the handler or the journal from taking what they were told about a batch that was committed.
     pub(super) untold: Result<(), Failure>,
 }
@@ -38,7 +37,7 @@ impl Delivery<'_> {
             disowned: false,
             had_length: false,
             bearer: None,
-            began: Moment::now(),
+            began: Here::now(),
             untold: Ok(()),
         };
         match self.try_once(item, &mut attempted).await {
@@ -85,8 +84,7 @@ impl Delivery<'_> {
             upload = opened => upload.map_err(Outcome::NotSent)?,
         };
         attempted.bearer = Some(upload.bearer().clone());
-        attempted.began = Moment::now();
-        let opened = Instant::now();
+        attempted.began = Here::now();
         let attempt = item.attempt;
         shared
             .handler
@@ -120,12 +118,14 @@ impl Delivery<'_> {
         };
 
         // From here on nothing interrupts: the journal says that the batch was committed, so it is.
+        let (server_time, server_time_latest) = shared.client.clock().stamp();
         shared
             .ledger
             .sync(Entry::Commit {
                 batch: end.batch,
-                server_time: shared.client.clock().earliest(),
-                upload_ms: u64::try_from(opened.elapsed().as_millis()).unwrap_or(u64::MAX),
+                server_time,
+                server_time_latest,
+                upload_ms: u64::try_from(attempted.began.elapsed().as_millis()).ok(),
             })
             .await
             .map_err(Outcome::Incomplete)?;

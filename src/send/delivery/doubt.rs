@@ -71,8 +71,7 @@ impl Delivery<'_> {
         let body = || item.source.reader(&end);
         let sought = Sought {
             batch: end.batch,
-            since: suspects.began,
-            sure_since: suspects.sure_since,
+            began: suspects.began,
             committed: suspects.committed,
             body: &body,
             missing: missing.as_ref(),

@@ -8,7 +8,6 @@ mod split;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -19,17 +18,13 @@ use crate::journal::Entry;
 use crate::position::Position;
 use crate::send::Event;
 use crate::send::client::WaitingFor;
-use crate::send::clock::Moment;
+use crate::send::clock::{Here, Moment};
 use crate::send::coverage::{Fate, Place};
 use crate::send::feed::Opened;
 use crate::send::outcome::{Failure, FailureKind, Outcome, Receipt, RejectCount};
 use crate::send::policy::{Action, Circumstances, Policy};
 use crate::send::replay::Doubt;
 use crate::send::source::Source;
-
-/// For a batch that an earlier process sent, its upload is taken to have begun this long before its last bytes left, if
-/// not longer.
-const LONG_UPLOAD: Duration = Duration::from_secs(3_600);
 
 /// What became of a batch, or of the parts it had to be split into.
 #[derive(Debug)]
@@ -80,38 +75,26 @@ impl Item {
 /// The attempts at a body that may have been accepted, whatever came of those behind them.
 #[derive(Clone, Copy)]
 struct Suspects {
-    /// When the first of them began, at the earliest.
+    /// When the first of them began.
     began: Moment,
-    /// What was created from then on may be one of them; before, it is too early to be sure.
-    sure_since: Moment,
-    /// When the last bytes of the last of them left, at the earliest.
+    /// When the last bytes of the last of them left, at the latest.
     committed: Moment,
 }
 
 impl Suspects {
     /// Those of earlier processes.
-    fn of(doubt: Doubt) -> Self {
-        let since = Moment::Then(doubt.since);
+    const fn of(doubt: Doubt) -> Self {
         Self {
-            began: since.before(LONG_UPLOAD.max(doubt.since.upload)),
-            sure_since: since,
-            committed: Moment::Then(doubt.committed),
+            began: Moment::Began(doubt.since),
+            committed: Moment::Committed(doubt.committed),
         }
     }
 
     /// One more.
-    fn with(earlier: Option<Self>, began: Moment) -> Self {
-        let committed = Moment::now();
-        match earlier {
-            Some(earlier) => Self {
-                committed,
-                ..earlier
-            },
-            None => Self {
-                began,
-                sure_since: began,
-                committed,
-            },
+    fn with(earlier: Option<Self>, began: Here) -> Self {
+        Self {
+            began: earlier.map_or(Moment::Here(began), |earlier| earlier.began),
+            committed: Moment::Here(Here::now()),
         }
     }
 }

@@ -157,7 +157,8 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
         let commit = Entry::Commit {
             batch,
             server_time: None,
-            upload_ms: 0,
+            server_time_latest: None,
+            upload_ms: None,
         };
         journal.append(&commit).unwrap();
         let (mut rejects, mut messages) = (Vec::new(), Vec::new());
