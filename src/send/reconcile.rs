@@ -28,6 +28,9 @@ use crate::send::source::SourceReader;
 /// How far the server's clock may be from where its answers show it: they have whole seconds.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
+/// A number's, without that of the country: the API is for the United States and Canada.
+const DIGITS: usize = 10;
+
 /// How much earlier than its batch a message may have been created in the server's eyes.
 const MESSAGE_MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
@@ -319,7 +322,7 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
         ("dateTo", &to),
     ];
 
-    let sender = digits(shared.from.as_str());
+    let sender = number(shared.from.as_str());
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     let mut pages = Pages::default();
@@ -327,7 +330,9 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
     while let Some(page) = pages.next::<Listed>(asked).await? {
         for listed in page {
             let created = listed.creation_time.as_deref().and_then(timestamp);
-            let fits = listed.from.as_deref().is_none_or(|from| digits(from) == sender)
+            let from = listed.from.as_deref().map(number);
+            // The server was asked for this sender's only: what it shows in the place of a number may be a name.
+            let fits = from.is_none_or(|from| from.len() < DIGITS || from == sender)
                 && listed.batch_size.is_none_or(|size| size <= sought.batch.messages)
                 // One whose time cannot be read may be it.
                 && created.is_none_or(|created| created >= oldest)
@@ -355,9 +360,10 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// What a number is, however the server writes it.
-fn digits(number: &str) -> String {
-    number.chars().filter(char::is_ascii_digit).collect()
+/// What a number is, however the server writes it: as all over the world, or as within the country.
+fn number(text: &str) -> String {
+    let mut digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    digits.split_off(digits.len().saturating_sub(DIGITS))
 }
 
 /// Compares the recipients and texts of a listed batch's first page with what was sent.
@@ -380,7 +386,7 @@ async fn compare(
     for message in page.records {
         let text = message.text;
         for to in message.to {
-            let texts = wanted.entry(digits(&to)).or_default();
+            let texts = wanted.entry(number(&to)).or_default();
             texts.insert(text.clone());
         }
     }
@@ -458,7 +464,7 @@ impl<'de> Visitor<'de> for &mut BodyVisitor<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         while let Some(entry) = entries.next_element::<Entry>()? {
             for to in entry.to {
-                let to = digits(&to);
+                let to = number(&to);
                 if let Some(texts) = self.wanted.get_mut(&to) {
                     let text = entry.text.as_ref().or(self.default.as_ref());
                     texts.retain(|wanted| wanted.is_some() && wanted.as_ref() != text);
@@ -503,7 +509,7 @@ mod tests {
     fn compared(wanted: &[(&str, Option<&str>)]) -> Match {
         let mut map: HashMap<String, HashSet<Option<String>>> = HashMap::new();
         for (to, text) in wanted {
-            let texts = map.entry(digits(to)).or_default();
+            let texts = map.entry(number(to)).or_default();
             texts.insert(text.map(str::to_owned));
         }
         strike_off(BODY.as_bytes(), map).unwrap()

@@ -360,6 +360,9 @@ async fn a_number_is_the_same_however_the_server_writes_it() {
     for (from, to) in [
         ("16505550100", "14157770000"),
         ("+1 (650) 555-0100", "+1 (415) 777-0000"),
+        ("6505550100", "(415) 777-0000"),
+        ("", "415.777.0000"),
+        ("A NAME", "1-415-777-0000"),
     ] {
         let house = House::new(1, 1).await;
         let page = |route, record: String| {
