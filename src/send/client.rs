@@ -117,14 +117,16 @@ impl Client {
     /// # Errors
     /// If that is in more than a day, and so longer than a server is waited for.
     pub fn hold_until(&self, until: SystemTime) -> Result<(), Failure> {
+        self.hold(until).map(|_over| ())
+    }
+
+    /// The same; gives when that is over, if it is not over yet.
+    pub(super) fn hold(&self, until: SystemTime) -> Result<Option<Instant>, Failure> {
         let wait = until.duration_since(SystemTime::now()).unwrap_or_default();
         if pace::is_too_long(Some(wait)) {
             return Err(FailureKind::Paused { until }.into());
         }
-        if !wait.is_zero() {
-            self.http.hold(wait);
-        }
-        Ok(())
+        Ok((!wait.is_zero()).then(|| self.http.hold(wait)))
     }
 
     /// Until when all requests are held back, if they are.
@@ -446,9 +448,9 @@ impl Http {
         }
     }
 
-    /// Holds all requests back for so long.
-    pub(super) fn hold(&self, wait: Duration) {
-        self.pacer.penalty(wait);
+    /// Holds all requests back for so long. Gives when that is over.
+    pub(super) fn hold(&self, wait: Duration) -> Instant {
+        self.pacer.penalty(wait)
     }
 
     pub(super) const fn timeouts(&self) -> Timeouts {

@@ -131,11 +131,13 @@ impl Pacer {
         held.filter(|instant| Instant::now() < *instant)
     }
 
-    /// A `429`: nothing leaves for so long.
-    pub(super) fn penalty(&self, wait: Duration) {
+    /// A `429`: nothing leaves for so long. Gives when that is over.
+    pub(super) fn penalty(&self, wait: Duration) -> Instant {
         // Without any pause at all it would be asked without end.
-        self.lock().hold(later(Instant::now(), wait.max(SHORTEST)));
+        let over = later(Instant::now(), wait.max(SHORTEST));
+        self.lock().hold(over);
         self.changed.notify_waiters();
+        over
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -89,11 +89,11 @@ impl Run {
             .journal
             .as_ref()
             .and_then(|(_, state)| state.as_ref()?.not_before);
-        if let Some(until) = not_before {
-            // Another request in a pause would make it longer, whichever process it comes from.
-            sender.client.hold_until(until)?;
-        }
-        let paused = not_before.and(sender.client.held());
+        // Another request in a pause would make it longer, whichever process it comes from.
+        let paused = match not_before {
+            Some(until) => sender.client.hold(until)?,
+            None => None,
+        };
         let (ledger, state) = match sender.journal {
             Some((journal, state)) => {
                 let shape = Shape::new(&sender.envelope, sender.limits);
@@ -160,6 +160,8 @@ impl Run {
             progress: Mutex::default(),
             paused: Mutex::new(paused),
         });
+        // Somebody else may have asked with the client, and been told to wait.
+        shared.keep_pause();
         let (halting, stop) = (Arc::clone(&shared), sender.stop);
         // Dropped with the run, also when that is given up in the middle: the journal must not stay locked.
         let mut waiting_for_stop = JoinSet::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use batchcast::Message;
-use batchcast::journal::Journal;
+use batchcast::journal::{Entry, Journal};
 use batchcast::send::{Event, FailureKind, Sender, WaitingFor};
 use batchcast_sandbox::RateLimit;
 use batchcast_sandbox::fault::FaultRule;
@@ -323,4 +323,39 @@ async fn a_process_that_is_killed_in_a_pause_has_told_of_it() {
         let journal = std::fs::read_to_string(house.journal()).unwrap();
         assert_eq!(journal.matches("{\"paused\"").count(), 1, "{journal}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_that_somebody_else_has_learned_of_is_told_as_well() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let house = House::new(2, 2).await;
+    let sender = house.sender(Options::default()).await;
+    drop(sender);
+    // An earlier process was asked for a pause that is over.
+    let (mut journal, _) = Journal::open(&house.journal()).unwrap();
+    let now = SystemTime::now();
+    let not_before = now - HOUR;
+    journal.append(&Entry::Paused { not_before }).unwrap();
+    drop(journal);
+    // The application has asked for something by the same client, and was asked to wait.
+    let url = house.sandbox.base_url();
+    let client = client(&url, Options::default()).build().unwrap();
+    client.hold_until(now + HOUR).unwrap();
+    let (journal, state) = Journal::open(&house.journal()).unwrap();
+    let waits = Arc::new(Notify::new());
+    let seen = Arc::clone(&waits);
+    let sender = Sender::new(client, envelope()).limits(house.limits());
+    let sender = sender.resume(journal, state).on_event(move |event| {
+        if matches!(event, Event::Waiting { .. }) {
+            seen.notify_one();
+        }
+        Ok(())
+    });
+    let input = std::io::Cursor::new(house.input());
+    tokio::select! {
+        ended = sender.send_input(input, lines()) => panic!("{ended:?}"),
+        () = within(waits.notified()) => {}
+    }
+    let state = Journal::read(&house.journal()).unwrap();
+    assert!(state.not_before.unwrap() > now + HOUR / 2, "{state:?}");
 }

@@ -19,6 +19,9 @@ use crate::send::policy::Retry;
 use crate::send::reconcile::Reconciliation;
 use crate::send::{Event, Handler, Progress};
 
+/// Pauses that end as close together as this are one: the end of each is of two clocks, and of two moments.
+const SAME_PAUSE: Duration = Duration::from_millis(10);
+
 /// What all deliveries of a run share.
 pub(in crate::send) struct Shared {
     pub(in crate::send) client: Client,
@@ -111,10 +114,10 @@ impl Shared {
     }
 
     /// Writes down until when nothing may be sent: whoever goes on with a run that is killed in a pause has to keep to it.
-    fn keep_pause(&self) {
+    pub(in crate::send) fn keep_pause(&self) {
         let held = self.client.held();
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        if held <= *paused {
+        if held <= paused.map(|until| until + SAME_PAUSE) {
             return;
         }
         *paused = held;
