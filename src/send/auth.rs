@@ -129,20 +129,24 @@ impl Authorizer {
                 }
                 let mut tried = 0;
                 let fresh = loop {
+                    http.penalty_over(waiting).await;
                     let failure = match grant(http, client_id, client_secret, jwt).await {
                         Ok(fresh) => break fresh,
                         Err(failure) => failure,
                     };
                     tried += 1;
+                    let is_busy = is_busy(&failure);
+                    if is_busy {
+                        // It is the server that wants it: whoever asks meanwhile makes it longer, now and when it was given up.
+                        http.hold(pace::penalty(failure.retry_after()));
+                    }
                     let Some(pause) = pause(&failure, tried, http.timeouts().token_pause) else {
                         return Err(FailureKind::Authorization(failure).into());
                     };
-                    if is_busy(&failure) {
-                        // It is the server that wants it: whoever asks meanwhile makes it longer.
-                        http.hold(pause);
+                    if !is_busy {
+                        waiting(pause);
+                        tokio::time::sleep(pause).await;
                     }
-                    waiting(pause);
-                    tokio::time::sleep(pause).await;
                 };
                 tracing::debug!("there is a new access token");
                 Ok(token.insert(fresh).header.clone())

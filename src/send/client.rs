@@ -453,6 +453,11 @@ impl Http {
         self.pacer.penalty(wait)
     }
 
+    /// Waits until nothing holds requests back.
+    pub(super) async fn penalty_over(&self, waiting: impl FnMut(Duration)) {
+        self.pacer.penalty_over(waiting).await;
+    }
+
     pub(super) const fn timeouts(&self) -> Timeouts {
         self.timeouts
     }

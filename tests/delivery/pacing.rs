@@ -359,3 +359,25 @@ async fn a_pause_that_somebody_else_has_learned_of_is_told_as_well() {
     let state = Journal::read(&house.journal()).unwrap();
     assert!(state.not_before.unwrap() > now + HOUR / 2, "{state:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_word_of_a_token_endpoint_is_kept_to() {
+    for status in [429, 503] {
+        let house = House::new(2, 2).await;
+        // Four that are over soon, and one that does not say how long.
+        let faults = format!("token 1-4: answer {status} retry-after=0; token 5: answer {status}");
+        house.sandbox.set_faults(faults.parse().unwrap());
+        let options = Options {
+            jwt: true,
+            ..Options::default()
+        };
+        let began = SystemTime::now();
+        let stopped = house.run(options).await.unwrap_err();
+        assert!(
+            stopped.to_string().contains(&status.to_string()),
+            "{stopped}"
+        );
+        let until = stopped.report.not_before.expect("a pause");
+        assert!(until >= began + Duration::from_secs(30), "{until:?}");
+    }
+}
