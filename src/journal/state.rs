@@ -49,7 +49,7 @@ pub struct BatchState {
     /// How often it was committed.
     pub commits: u32,
     /// When it was last committed.
-    pub committed_at: Committed,
+    pub committed: Committed,
     /// When the first attempt was committed that may have been accepted though the batch was to be sent again; `None` if it
     /// was not to be sent again.
     pub resent_since: Option<Committed>,
@@ -188,7 +188,7 @@ impl BatchState {
 
     /// It is to be sent again, though an attempt may have been accepted.
     fn resend(&mut self) {
-        self.resent_since.get_or_insert(self.committed_at);
+        self.resent_since.get_or_insert(self.committed);
         self.settled_at = None;
         self.status = Status::Resend;
     }
@@ -393,7 +393,7 @@ impl Sum {
                 process,
                 status: Status::Committed,
                 commits: 0,
-                committed_at: at,
+                committed: at,
                 resent_since: None,
                 settled_at: None,
                 rejects: 0,
@@ -407,7 +407,7 @@ impl Sum {
         known.batch = batch;
         known.status = Status::Committed;
         known.commits = known.commits.saturating_add(1);
-        known.committed_at = at;
+        known.committed = at;
         known.settled_at = None;
     }
 

@@ -175,7 +175,7 @@ mod tests {
             process: 0,
             status: Status::Committed,
             commits: 1,
-            committed_at: Committed {
+            committed: Committed {
                 at: std::time::SystemTime::UNIX_EPOCH,
                 server_time: None,
                 server_time_latest: None,

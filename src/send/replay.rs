@@ -39,8 +39,8 @@ impl Doubt {
     fn of(batch: &BatchState) -> Option<Self> {
         let is_decided = batch.status == Status::Resend;
         batch.status.is_open().then(|| Self {
-            since: batch.resent_since.unwrap_or(batch.committed_at),
-            committed: batch.committed_at,
+            since: batch.resent_since.unwrap_or(batch.committed),
+            committed: batch.committed,
             is_decided,
         })
     }

@@ -62,7 +62,7 @@ fn a_journal_made_by_hand_is_read() {
     assert_eq!(batch.rejects, 1);
     assert!(matches!(&batch.status, Status::Accepted { id, .. } if id == "b-1"));
     let since_epoch = batch
-        .committed_at
+        .committed
         .at
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();

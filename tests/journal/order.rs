@@ -257,7 +257,7 @@ fn a_batch_that_is_sent_again_is_in_doubt_since_its_first_attempt() {
         journal.append(entry).unwrap();
         let state = Journal::read(&place.path).unwrap();
         let batch = &state.batches[0];
-        first_commit.get_or_insert(batch.committed_at);
+        first_commit.get_or_insert(batch.committed);
         assert!(
             batch.status.is_open() && batch.status.is_held(),
             "{batch:?}"
@@ -275,9 +275,9 @@ fn a_batch_that_is_sent_again_is_in_doubt_since_its_first_attempt() {
     assert_eq!(batch.status, Status::Resend);
     assert_eq!(batch.resent_since, first_commit);
     let first = first_commit.unwrap();
-    assert!(first.at < batch.committed_at.at);
+    assert!(first.at < batch.committed.at);
     assert_eq!(first.server_time, None);
-    assert_eq!(batch.committed_at.server_time, Some(crate::some_time()));
+    assert_eq!(batch.committed.server_time, Some(crate::some_time()));
 
     journal.append(&accepted(1, 2, true)).unwrap();
     let state = Journal::read(&place.path).unwrap();

@@ -239,7 +239,7 @@ fn compare_batch(state: &BatchState, history: &[Entry]) {
     let commits = history.iter().filter(is_commit).count();
     assert_eq!(state.commits as usize, commits);
     let from = history.iter().rposition(|it| is_commit(&it)).unwrap();
-    let committed = state.committed_at;
+    let committed = state.committed;
     let commit = Entry::Commit {
         batch: state.batch,
         server_time: committed.server_time,

@@ -74,7 +74,7 @@ impl Tally {
                 Status::Skipped => ("skipped", None),
                 _ => ("in doubt", None),
             };
-            let at = held.settled_at.unwrap_or(held.committed_at.at);
+            let at = held.settled_at.unwrap_or(held.committed.at);
             BatchTally {
                 number: held.batch.number,
                 records: [held.batch.first.record, held.batch.last.record],
