@@ -5,6 +5,7 @@
 #![cfg(feature = "send")]
 
 mod canary;
+mod clocks;
 mod cut;
 mod disk;
 mod doubt;

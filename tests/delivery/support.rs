@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use batchcast::encode::Limits;
 use batchcast::input::{Fields, Format, Parser};
 use batchcast::journal::{Header, Journal, JournalError, Shape};
 use batchcast::send::{
-    Client, ClientBuilder, Credentials, DoubtPolicy, Reconciliation, Report, Retry, Sender, Spool,
-    Stopped,
+    Client, ClientBuilder, Credentials, DoubtPolicy, FailureKind, Reconciliation, Report, Retry,
+    Sender, Spool, Stopped,
 };
 use batchcast::{Envelope, PhoneNumber, Text};
+use batchcast_sandbox::fault::FaultPlan;
 use batchcast_sandbox::{Sandbox, SandboxBuilder};
 use serde_json::Map;
 use tempfile::TempDir;
@@ -244,6 +246,31 @@ impl House {
             .sum();
         assert_eq!(report.messages, accepted);
     }
+}
+
+pub(crate) async fn send(sender: Sender, input: Vec<u8>) -> Ended {
+    within(sender.send_input(Cursor::new(input), lines())).await
+}
+
+pub(crate) fn resend() -> Options {
+    Options {
+        policy: DoubtPolicy::Resend,
+        ..Options::default()
+    }
+}
+
+/// A run that stops with its first batch in doubt, because the list is not to be had.
+pub(crate) async fn in_doubt(house: &House, fault: &str) {
+    in_doubt_at(house, &format!("batch 1: {fault}")).await;
+}
+
+/// The same with the batch of the fault.
+pub(crate) async fn in_doubt_at(house: &House, fault: &str) {
+    let faults: FaultPlan = format!("{fault}; list: answer 403").parse().unwrap();
+    house.sandbox.set_faults(faults);
+    let stopped = house.run(Options::default()).await.unwrap_err();
+    let is_unclear = matches!(stopped.failure.kind(), FailureKind::Unclear { .. });
+    assert!(is_unclear, "{stopped}");
 }
 
 /// A deadlock is a failure, not a test that hangs.
