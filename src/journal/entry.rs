@@ -128,9 +128,12 @@ pub enum Entry {
             with = "time::option"
         )]
         server_time_latest: Option<SystemTime>,
-        /// How long ago its upload began, in milliseconds.
+        /// How long ago its upload began at the most, in milliseconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         upload_ms: Option<u64>,
+        /// The same at the least, if that is less: one of this machine's clocks was put forward, or stood still.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upload_ms_least: Option<u64>,
     },
     /// Some of the messages that the API did not take, in the order of its answer. They are written
     /// before the batch is called accepted, in as many lines as it takes, each up to

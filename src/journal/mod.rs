@@ -21,7 +21,7 @@
 //!
 //! let (first, last) = (Position::of_record(1), Position::of_record(2));
 //! let batch = Batch { number: 1, first, last, messages: 2, bytes: 104, digest: 0x5eed };
-//! journal.append(&Entry::Commit { batch, server_time: None, server_time_latest: None, upload_ms: None })?;
+//! journal.append(&Entry::Commit { batch, server_time: None, server_time_latest: None, upload_ms: None, upload_ms_least: None })?;
 //! journal.sync()?;
 //! // Now, and not before, the batch's last bytes may leave; and then the process dies.
 //! drop(journal);

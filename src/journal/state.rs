@@ -84,8 +84,10 @@ pub struct Committed {
     pub server_time: Option<SystemTime>,
     /// The same at the latest, if that is later.
     pub server_time_latest: Option<SystemTime>,
-    /// How long its upload had taken until then, if that is known.
+    /// How long its upload had taken until then at the most, if that is known.
     pub upload: Option<Duration>,
+    /// The same at the least, if that is less.
+    pub upload_least: Option<Duration>,
 }
 
 /// What became of a batch.
@@ -281,12 +283,14 @@ impl Sum {
                 server_time,
                 server_time_latest,
                 upload_ms,
+                upload_ms_least,
             } => {
                 let committed = Committed {
                     at,
                     server_time,
                     server_time_latest,
                     upload: upload_ms.map(Duration::from_millis),
+                    upload_least: upload_ms_least.map(Duration::from_millis),
                 };
                 self.commit(committed, batch);
             }

@@ -180,6 +180,7 @@ mod tests {
                 server_time: None,
                 server_time_latest: None,
                 upload: None,
+                upload_least: None,
             },
             resent_since: None,
             settled_at: None,

@@ -61,6 +61,19 @@ pub(super) struct Span {
     pub(super) wrong_by: SignedDuration,
 }
 
+impl Span {
+    /// Until when something that was made then can have been made, to be surely it. By this machine's clock alone hardly
+    /// later than that: it may have been behind, and then what was made since is another.
+    pub(super) fn sure_until(&self) -> Timestamp {
+        if self.wrong_by == DISAGREEMENT {
+            Timestamp::MAX
+        } else {
+            let later = self.latest.checked_add(DISAGREEMENT);
+            later.unwrap_or(Timestamp::MAX)
+        }
+    }
+}
+
 impl Here {
     pub(super) fn now() -> Self {
         Self {
@@ -69,10 +82,14 @@ impl Here {
         }
     }
 
-    /// How long ago that was, at the most.
-    pub(super) fn elapsed(self) -> Duration {
+    /// How long ago that was for a journal, in milliseconds: at the most, and at the least if that is less by a second.
+    pub(super) fn stamp(self) -> (Option<u64>, Option<u64>) {
         let by_time = self.time.elapsed().unwrap_or_default();
-        self.instant.elapsed().max(by_time)
+        let by_steps = self.instant.elapsed();
+        let (least, most) = (by_steps.min(by_time), by_steps.max(by_time));
+        let is_less = most - least >= Duration::from_secs(1);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).ok();
+        (millis(most), is_less.then_some(least).and_then(millis))
     }
 }
 
@@ -114,14 +131,24 @@ impl Clock {
             Moment::Here(here) => self.here(here),
             Moment::Committed(then) => self.then(then),
             Moment::Began(then) => {
-                let upload = then.upload.map(signed);
+                let most = then.upload.map(signed);
+                let least = then.upload_least.map(signed).or(most);
                 let span = self.then(then);
                 Span {
-                    earliest: earlier(span.earliest, upload.unwrap_or(LONG_UPLOAD)),
-                    latest: earlier(span.latest, upload.unwrap_or(SignedDuration::ZERO)),
+                    earliest: earlier(span.earliest, most.unwrap_or(LONG_UPLOAD)),
+                    latest: earlier(span.latest, least.unwrap_or(SignedDuration::ZERO)),
                     ..span
                 }
             }
+        }
+    }
+
+    /// When that was at the latest, whichever clock was wrong: for what is only to be waited for.
+    pub(super) fn latest_by_any(&self, moment: Moment) -> Timestamp {
+        let latest = self.when(moment).latest;
+        match moment {
+            Moment::Here(_) => latest,
+            Moment::Committed(then) | Moment::Began(then) => latest.max(self.by_machine(then)),
         }
     }
 
@@ -139,9 +166,7 @@ impl Clock {
     }
 
     fn then(&self, then: Committed) -> Span {
-        let shown = self.shown().unwrap_or_else(|| Shown::at(Timestamp::now()));
-        // By a clock that has been put back since, it is later than now: then, at the latest, it was.
-        let by_offset = shown.by_offset(then.at.min(SystemTime::now()));
+        let by_offset = self.by_machine(then);
         match then.server_time {
             // Should an answer have shown a wrong time, this machine's does not let the batch be overlooked. It makes nothing sure.
             Some(earliest) => Span {
@@ -155,6 +180,13 @@ impl Clock {
                 wrong_by: UNCHECKED,
             },
         }
+    }
+
+    /// When a batch was committed if this machine's clock was right.
+    fn by_machine(&self, then: Committed) -> Timestamp {
+        let shown = self.shown().unwrap_or_else(|| Shown::at(Timestamp::now()));
+        // By a clock that has been put back since, it is later than now: then, at the latest, it was.
+        shown.by_offset(then.at.min(SystemTime::now()))
     }
 
     fn shown(&self) -> Option<Shown> {
@@ -221,6 +253,7 @@ mod tests {
             server_time: None,
             server_time_latest: None,
             upload: Some(Duration::ZERO),
+            upload_least: None,
         }
     }
 
@@ -315,6 +348,13 @@ mod tests {
         assert!(is(short.earliest, now) && is(short.latest, now));
         let unknown = began(None);
         assert!(is(unknown.earliest, now - HOUR) && is(unknown.latest, now));
+        // A clock was put forward by a day meanwhile.
+        let disagreed = shown(0).when(Moment::Began(Committed {
+            upload: Some(24 * HOUR),
+            upload_least: Some(Duration::from_secs(1)),
+            ..committed()
+        }));
+        assert!(is(disagreed.earliest, now - 24 * HOUR) && is(disagreed.latest, now));
         let absurd = began(Some(Duration::from_millis(u64::MAX)));
         assert_eq!(absurd.earliest, Timestamp::UNIX_EPOCH);
     }

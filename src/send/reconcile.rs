@@ -161,7 +161,7 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
         return Finding::Unclear(failure);
     }
     let clock = shared.client.clock();
-    let committed = clock.when(sought.committed).latest;
+    let committed = clock.latest_by_any(sought.committed);
     let since_commit = clock.now().earliest.duration_since(committed);
     let since_commit = Duration::try_from(since_commit).unwrap_or_default();
     // `None` is later than any clock can say.
@@ -309,9 +309,11 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
     let path = shared.dialect.batches_path();
     let clock = shared.client.clock();
     let (began, now) = (clock.when(sought.began), clock.now());
+    let committed = clock.when(sought.committed);
     let since = earlier(began.earliest, MARGIN);
     // By a clock that nothing shows, nothing is.
-    let sure_since = clock.is_known().then(|| earlier(began.latest, MARGIN));
+    let is_known = clock.is_known();
+    let sure = is_known.then(|| earlier(began.latest, MARGIN)..=committed.sure_until());
     let oldest = earlier(since, began.wrong_by);
     let until = now.latest.checked_add(now.wrong_by);
     let until = until.unwrap_or(Timestamp::MAX);
@@ -340,7 +342,9 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
             if fits && seen.insert(listed.id.clone()) {
                 let age = match created {
                     Some(created) if created < since => Age::TooOld,
-                    Some(created) if sure_since.is_some_and(|sure| created >= sure) => Age::Fits,
+                    Some(created) if sure.as_ref().is_some_and(|sure| sure.contains(&created)) => {
+                        Age::Fits
+                    }
                     _ => Age::Early,
                 };
                 let begun = earlier(created.unwrap_or(since), MESSAGE_MARGIN);

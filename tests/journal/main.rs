@@ -75,6 +75,7 @@ fn commit(number: u64, first: u64, last: u64) -> Entry {
         server_time: (number > 1).then(some_time),
         server_time_latest: (number > 2).then(some_time),
         upload_ms: (number > 1).then_some(1_000 * number),
+        upload_ms_least: (number > 2).then_some(500 * number),
     }
 }
 

@@ -248,6 +248,7 @@ fn a_batch_that_is_sent_again_is_in_doubt_since_its_first_attempt() {
             server_time: Some(crate::some_time()),
             server_time_latest: None,
             upload_ms: Some(7),
+            upload_ms_least: None,
         },
         refused(1),
     ];

@@ -2,6 +2,7 @@
 //! looks through the whole history for every question.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use batchcast::journal::{BatchState, Decision, Entry, Journal, JournalError, State, Status};
 use proptest::prelude::*;
@@ -232,6 +233,10 @@ fn compare(state: &State, history: &[Entry]) {
     );
 }
 
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap()
+}
+
 fn compare_batch(state: &BatchState, history: &[Entry]) {
     let number = state.batch.number;
     let is_commit =
@@ -244,9 +249,8 @@ fn compare_batch(state: &BatchState, history: &[Entry]) {
         batch: state.batch,
         server_time: committed.server_time,
         server_time_latest: committed.server_time_latest,
-        upload_ms: committed
-            .upload
-            .map(|upload| upload.as_millis().try_into().unwrap()),
+        upload_ms: committed.upload.map(millis),
+        upload_ms_least: committed.upload_least.map(millis),
     };
     assert_eq!(history[from], commit);
     // Those of the last attempt that has named any, unless a later one was accepted by its own answer.

@@ -119,13 +119,15 @@ impl Delivery<'_> {
 
         // From here on nothing interrupts: the journal says that the batch was committed, so it is.
         let (server_time, server_time_latest) = shared.client.clock().stamp();
+        let (upload_ms, upload_ms_least) = attempted.began.stamp();
         shared
             .ledger
             .sync(Entry::Commit {
                 batch: end.batch,
                 server_time,
                 server_time_latest,
-                upload_ms: u64::try_from(attempted.began.elapsed().as_millis()).ok(),
+                upload_ms,
+                upload_ms_least,
             })
             .await
             .map_err(Outcome::Incomplete)?;

@@ -159,6 +159,7 @@ fn world(cases: &[Case], fates: &[Became]) -> World {
             server_time: None,
             server_time_latest: None,
             upload_ms: None,
+            upload_ms_least: None,
         };
         journal.append(&commit).unwrap();
         let (mut rejects, mut messages) = (Vec::new(), Vec::new());
