@@ -558,7 +558,6 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
         found,
     } = ended;
     let exit = Exit::of_send(result, kept.is_some());
-    signals::ended(exit);
     let (flushed, lines) = {
         let mut notes = watch.notes();
         notes.keep();
@@ -566,6 +565,11 @@ fn finish(ended: &Ended, watch: &Watch, json: bool) -> Result<Exit> {
         (flushed, report::human(result, &notes, kept.as_ref()))
     };
     watch.ended(&lines);
+    // Whoever quits from here on misses a summary that nobody reads, and nothing else.
+    signals::ended(match (&flushed, exit) {
+        (Err(_), Exit::Accepted | Exit::Partial) => Exit::Failure,
+        (_, exit) => exit,
+    });
     if let Err(stopped) = result {
         let hint = hint::of_stopped(stopped, kept.is_some());
         fail::explain(

@@ -97,7 +97,9 @@ pub(crate) fn quit_after(save: impl FnOnce() + Send + 'static) -> io::Result<()>
 /// Saves and tells what is left to be, neither of which waits for the other.
 async fn leave(save: impl FnOnce() + Send + 'static, tell: impl FnOnce() + Send + 'static) {
     let told = soon(|| {
-        terminal::error("batchcast: interrupted");
+        if ENDED.get().is_none() {
+            terminal::error("batchcast: interrupted");
+        }
         tell();
     });
     tokio::join!(soon(save), told);
