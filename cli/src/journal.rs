@@ -268,8 +268,8 @@ fn is_open(path: &Path) -> bool {
             let place = directory(path).display();
             fail::explain(
                 &format!(
-                    "Warning: cannot look for an earlier journal of the list in {place}: {error}: if it was sent with one \
-                     there, everybody on it gets the message once more"
+                    "Warning: cannot look for an earlier journal of the list in {place} ({error}). If it was sent with \
+                     one there, everybody on it gets the message once more"
                 ),
                 Some("XDG_STATE_HOME names another place for such journals"),
                 terminal::error,

@@ -137,7 +137,7 @@ impl Authorizer {
                     tried += 1;
                     let is_busy = is_busy(&failure);
                     if is_busy {
-                        // It is the server that wants it: whoever asks meanwhile makes it longer, now and when it was given up.
+                        // It is the server that wants it: whoever asks meanwhile makes it longer, also after this has given up.
                         http.hold(pace::penalty(failure.retry_after()));
                     }
                     let Some(pause) = pause(&failure, tried, http.timeouts().token_pause) else {

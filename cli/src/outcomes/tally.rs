@@ -113,7 +113,6 @@ impl Tally {
         }
         let cost = row.cost.unwrap_or_default();
         if row.message_id.is_some() || row.segments.is_some() {
-            // 0 is for those of which it is not known.
             let segments = self.segments.entry(row.segments.map(|each| each.min(20)));
             let messages = segments.or_default();
             messages.count += 1;

@@ -216,7 +216,7 @@ fn where_no_journal_can_be_looked_for_it_is_told() {
     let ran = ran.code(0);
     let place = state.join("batchcast");
     ran.err(&format!(
-        "Warning: cannot look for an earlier journal of the list in {}: ",
+        "Warning: cannot look for an earlier journal of the list in {} (",
         place.display()
     ))
     .err("hint: XDG_STATE_HOME");
