@@ -31,7 +31,7 @@ use crate::send::outcome::{Failure, FailureKind};
 const PARTS: usize = 2;
 /// The same for a list that is read by the encoder. While the sender waits for a batch's answer, and for its disk before
 /// and behind that, the encoder is to go on: there is nothing else that reads meanwhile.
-const PARTS_OF_FILE: usize = 8;
+const PARTS_OF_FILE: usize = 5;
 /// How many blocks of the input there are: one being read, one waiting, one being parsed.
 const BLOCKS: usize = 3;
 
