@@ -57,20 +57,27 @@ pub(super) struct Here {
 pub(super) struct Span {
     pub(super) earliest: Timestamp,
     pub(super) latest: Timestamp,
-    /// How far from these it may have been, though nothing says so.
-    pub(super) wrong_by: SignedDuration,
+    /// The latest by any clock, also by one that seems to have been wrong: for what is only to be waited for.
+    pub(super) latest_by_any: Timestamp,
+    /// An answer has shown the server's clock; else it is taken for this machine's.
+    is_shown: bool,
 }
 
 impl Span {
+    /// How far from these it may have been, though nothing says so.
+    pub(super) const fn wrong_by(&self) -> SignedDuration {
+        if self.is_shown {
+            DISAGREEMENT
+        } else {
+            UNCHECKED
+        }
+    }
+
     /// Until when something that was made then can have been made, to be surely it. By this machine's clock alone hardly
     /// later than that: it may have been behind, and then what was made since is another.
     pub(super) fn sure_until(&self) -> Timestamp {
-        if self.wrong_by == DISAGREEMENT {
-            Timestamp::MAX
-        } else {
-            let later = self.latest.checked_add(DISAGREEMENT);
-            later.unwrap_or(Timestamp::MAX)
-        }
+        let hardly_later = (!self.is_shown).then(|| self.latest.checked_add(DISAGREEMENT).ok());
+        hardly_later.flatten().unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -136,57 +143,44 @@ impl Clock {
                 let span = self.then(then);
                 Span {
                     earliest: earlier(span.earliest, most.unwrap_or(LONG_UPLOAD)),
-                    latest: earlier(span.latest, least.unwrap_or(SignedDuration::ZERO)),
+                    latest: earlier(span.latest, least.unwrap_or_default()),
                     ..span
                 }
             }
         }
     }
 
-    /// When that was at the latest, whichever clock was wrong: for what is only to be waited for.
-    pub(super) fn latest_by_any(&self, moment: Moment) -> Timestamp {
-        let latest = self.when(moment).latest;
-        match moment {
-            Moment::Here(_) => latest,
-            Moment::Committed(then) | Moment::Began(then) => latest.max(self.by_machine(then)),
-        }
-    }
-
     fn here(&self, here: Here) -> Span {
-        let (shown, wrong_by) = match self.shown() {
-            Some(shown) => (shown, DISAGREEMENT),
-            None => (Shown::at(Timestamp::now()), UNCHECKED),
-        };
+        let shown = self.shown_or_own();
         let (by_offset, by_steps) = (shown.by_offset(here.time), shown.by_steps(here.instant));
+        let latest = by_offset.max(by_steps);
         Span {
             earliest: by_offset.min(by_steps),
-            latest: by_offset.max(by_steps),
-            wrong_by,
+            latest,
+            latest_by_any: latest,
+            is_shown: self.is_known(),
         }
     }
 
     fn then(&self, then: Committed) -> Span {
-        let by_offset = self.by_machine(then);
-        match then.server_time {
+        // By a clock that has been put back since, it is later than now: then, at the latest, it was.
+        let by_offset = self
+            .shown_or_own()
+            .by_offset(then.at.min(SystemTime::now()));
+        let earliest = then.server_time.map_or(by_offset, timestamp);
+        let latest = then.server_time_latest.map_or(earliest, timestamp);
+        Span {
             // Should an answer have shown a wrong time, this machine's does not let the batch be overlooked. It makes nothing sure.
-            Some(earliest) => Span {
-                earliest: timestamp(earliest).min(by_offset),
-                latest: timestamp(then.server_time_latest.unwrap_or(earliest)),
-                wrong_by: DISAGREEMENT,
-            },
-            None => Span {
-                earliest: by_offset,
-                latest: by_offset,
-                wrong_by: UNCHECKED,
-            },
+            earliest: earliest.min(by_offset),
+            latest,
+            latest_by_any: latest.max(by_offset),
+            is_shown: then.server_time.is_some(),
         }
     }
 
-    /// When a batch was committed if this machine's clock was right.
-    fn by_machine(&self, then: Committed) -> Timestamp {
-        let shown = self.shown().unwrap_or_else(|| Shown::at(Timestamp::now()));
-        // By a clock that has been put back since, it is later than now: then, at the latest, it was.
-        shown.by_offset(then.at.min(SystemTime::now()))
+    /// What is shown, or else this machine's clock.
+    fn shown_or_own(&self) -> Shown {
+        self.shown().unwrap_or_else(|| Shown::at(Timestamp::now()))
     }
 
     fn shown(&self) -> Option<Shown> {
@@ -322,7 +316,7 @@ mod tests {
         };
         let span = Clock::default().when(Moment::Here(began));
         assert!(is(span.earliest, now) && is(span.latest, now + 2 * HOUR));
-        assert_eq!(span.wrong_by, UNCHECKED);
+        assert_eq!(span.wrong_by(), UNCHECKED);
         // What a further process finds in its journal is of the future then.
         let then = Committed {
             at: now + 2 * HOUR,

@@ -161,7 +161,7 @@ pub(super) async fn reconcile(shared: &Shared, sought: &Sought<'_>) -> Finding {
         return Finding::Unclear(failure);
     }
     let clock = shared.client.clock();
-    let committed = clock.latest_by_any(sought.committed);
+    let committed = clock.when(sought.committed).latest_by_any;
     let since_commit = clock.now().earliest.duration_since(committed);
     let since_commit = Duration::try_from(since_commit).unwrap_or_default();
     // `None` is later than any clock can say.
@@ -314,8 +314,8 @@ async fn candidates(shared: &Shared, sought: &Sought<'_>) -> Result<Vec<Candidat
     // By a clock that nothing shows, nothing is.
     let is_known = clock.is_known();
     let sure = is_known.then(|| earlier(began.latest, MARGIN)..=committed.sure_until());
-    let oldest = earlier(since, began.wrong_by);
-    let until = now.latest.checked_add(now.wrong_by);
+    let oldest = earlier(since, began.wrong_by());
+    let until = now.latest.checked_add(now.wrong_by());
     let until = until.unwrap_or(Timestamp::MAX);
     let (from, to) = (oldest.to_string(), until.to_string());
     let query = [
