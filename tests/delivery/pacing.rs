@@ -277,6 +277,24 @@ async fn a_further_process_keeps_to_the_pause_that_an_earlier_one_was_asked_for(
     }
 }
 
+/// Sends until it waits for long. Given up in the middle, it is as good as killed.
+async fn killed_in_a_wait(sender: Sender, house: &House) {
+    const LONG: Duration = Duration::from_secs(30 * 60);
+    let waits = Arc::new(Notify::new());
+    let seen = Arc::clone(&waits);
+    let sender = sender.on_event(move |event| {
+        if matches!(event, Event::Waiting { wait, .. } if wait > LONG) {
+            seen.notify_one();
+        }
+        Ok(())
+    });
+    let input = std::io::Cursor::new(house.input());
+    tokio::select! {
+        ended = sender.send_input(input, lines()) => panic!("{ended:?}"),
+        () = within(waits.notified()) => {}
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_killed_in_a_pause_has_told_of_it() {
     const HOUR: Duration = Duration::from_secs(3_600);
@@ -295,20 +313,7 @@ async fn a_process_that_is_killed_in_a_pause_has_told_of_it() {
             ..Options::default()
         };
         let began = SystemTime::now();
-        let waits = Arc::new(Notify::new());
-        let seen = Arc::clone(&waits);
-        let sender = house.sender(options).await.on_event(move |event| {
-            if matches!(event, Event::Waiting { wait, .. } if wait > HOUR / 2) {
-                seen.notify_one();
-            }
-            Ok(())
-        });
-        let input = std::io::Cursor::new(house.input());
-        // Given up in the middle it is as good as killed.
-        tokio::select! {
-            ended = sender.send_input(input, lines()) => panic!("{fault}: {ended:?}"),
-            () = within(waits.notified()) => {}
-        }
+        killed_in_a_wait(house.sender(options).await, &house).await;
         let state = Journal::read(&house.journal()).unwrap();
         assert_eq!(state.stopped, None);
         assert!(state.not_before.unwrap() >= began + HOUR, "{fault}");
@@ -342,20 +347,8 @@ async fn a_pause_that_somebody_else_has_learned_of_is_told_as_well() {
     let client = client(&url, Options::default()).build().unwrap();
     client.hold_until(now + HOUR).unwrap();
     let (journal, state) = Journal::open(&house.journal()).unwrap();
-    let waits = Arc::new(Notify::new());
-    let seen = Arc::clone(&waits);
     let sender = Sender::new(client, envelope()).limits(house.limits());
-    let sender = sender.resume(journal, state).on_event(move |event| {
-        if matches!(event, Event::Waiting { .. }) {
-            seen.notify_one();
-        }
-        Ok(())
-    });
-    let input = std::io::Cursor::new(house.input());
-    tokio::select! {
-        ended = sender.send_input(input, lines()) => panic!("{ended:?}"),
-        () = within(waits.notified()) => {}
-    }
+    killed_in_a_wait(sender.resume(journal, state), &house).await;
     let state = Journal::read(&house.journal()).unwrap();
     assert!(state.not_before.unwrap() > now + HOUR / 2, "{state:?}");
 }
