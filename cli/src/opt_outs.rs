@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::args::{OptOutFormat, OptOutsArgs};
 use crate::config::{Target, is_stream, sender};
+use crate::connect::connect;
 use crate::exit::Exit;
 use crate::hooks::Pauses;
 use crate::readable::count;
-use crate::send::connect;
 use crate::signals::Stop;
 use crate::whole::WholeFile;
 use crate::{journal, readback, terminal};

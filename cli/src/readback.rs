@@ -11,11 +11,12 @@ use batchcast::status::Readback;
 
 use crate::args::ServerArgs;
 use crate::config::Target;
+use crate::connect::connect;
 use crate::exit::Exit;
 use crate::hooks::Pauses;
 use crate::readable::time;
 use crate::recipe::Recipe;
-use crate::{fail, hint, resume, send, terminal};
+use crate::{fail, hint, resume, terminal};
 
 /// Waits that are over sooner are not worth a line.
 const SHORT: Duration = Duration::from_secs(1);
@@ -73,7 +74,7 @@ impl Server {
 
     /// Prepares to ask it.
     pub(crate) async fn connect((target, pauses): (Target, Pauses)) -> Result<Self> {
-        let (client, _, _) = send::connect(target, &pauses).await?;
+        let (client, _, _) = connect(target, &pauses).await?;
         let retry = pauses.retry();
         Ok(Self { client, retry })
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::config::is_stream;
 use crate::fail::Usage;
-use crate::named::{Named, unwritable};
+use crate::unwritable::{Named, unwritable};
 
 /// A file of records, readable by its owner alone: it holds numbers and texts.
 pub(crate) struct RecordsFile {

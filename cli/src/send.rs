@@ -12,8 +12,7 @@ use batchcast::input::Parser;
 use batchcast::journal::{Header, Journal, Shape, State};
 use batchcast::screen::NumberSet;
 use batchcast::send::{
-    Client, ClientError, DoubtPolicy, Failure, FailureKind, OnInvalid, Report, Sender, Spool,
-    Stopped,
+    DoubtPolicy, Failure, FailureKind, OnInvalid, Report, Sender, Spool, Stopped,
 };
 use indicatif::HumanCount;
 use serde_json::{Map, Value};
@@ -23,6 +22,7 @@ use crate::args::{Delivery, InDoubtArg, SendArgs, SpoolArg};
 use crate::ask::Person;
 use crate::canary::Care;
 use crate::config::{List, Target};
+use crate::connect::connect;
 use crate::exit::Exit;
 use crate::fail::Usage;
 use crate::hooks::{KillAt, Pauses};
@@ -38,7 +38,7 @@ use crate::report::{self, SummaryLine};
 use crate::screen::Screened;
 use crate::signals::Stop;
 use crate::watch::{Files, Late, Watch};
-use crate::{fail, hint, plan, resume, sandbox, signals, terminal};
+use crate::{fail, hint, plan, resume, signals, terminal};
 
 /// Runs the command.
 ///
@@ -511,43 +511,6 @@ const fn policy(in_doubt: InDoubtArg) -> DoubtPolicy {
         InDoubtArg::Resend => DoubtPolicy::Resend,
         InDoubtArg::Skip => DoubtPolicy::Skip,
     }
-}
-
-/// The client, its server's base URL, and the sandbox if that is the server.
-pub(crate) async fn connect(
-    target: Target,
-    pauses: &Pauses,
-) -> Result<(Client, String, Option<sandbox::Local>)> {
-    let (base_url, credentials, ca_bundle, sandbox) = match target {
-        Target::Server {
-            base_url,
-            credentials,
-            ca_bundle,
-        } => (base_url, credentials, ca_bundle, None),
-        Target::Sandbox => {
-            let local = sandbox::Local::start().await?;
-            let base_url = local.base_url();
-            terminal::note(&format!(
-                "batchcast: sending to a sandbox at {base_url}: nobody gets a message"
-            ));
-            (base_url, sandbox::Local::credentials(), None, Some(local))
-        }
-    };
-    let mut client = Client::builder(&base_url, credentials)
-        .user_agent(concat!("batchcast/", env!("CARGO_PKG_VERSION")));
-    if let Some(pem) = ca_bundle {
-        client = client.ca_bundle(pem);
-    }
-    let client = pauses.client(client).build().map_err(|error| match error {
-        ClientError::Tls(_) => error.into(),
-        // What was typed, or set, cannot work.
-        ClientError::CaBundle(_) => anyhow::Error::from(error).context(Usage::of("--ca-bundle")),
-        ClientError::AccessToken => {
-            anyhow::Error::from(error).context(Usage::of("RC_ACCESS_TOKEN"))
-        }
-        error => anyhow::Error::from(error).context(Usage::of("--base-url")),
-    });
-    Ok((client?, base_url, sandbox))
 }
 
 /// Tells how it ended.

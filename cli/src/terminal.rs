@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 
 use crate::clean;
-use crate::named::Named;
+use crate::unwritable::Named;
 
 /// Set by the first flags that are read; before, everything is shown.
 static QUIET: OnceLock<bool> = OnceLock::new();

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::fail::Usage;
-use crate::named::{Named, unwritable};
 use crate::records::private;
+use crate::unwritable::{Named, unwritable};
 
 /// How many links a path may go through, as many as Linux follows.
 const MAX_LINKS: usize = 40;
